@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+// A Mamba effect model: its configuration, its weights, and its file (safetensors; docs/model_format.md).
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace serpent {
+
+enum class DecayShape { full, tied };  ///< config "a": A is (d_inner, d_state), or (d_inner), one decay per channel
+enum class BBar { euler, ema };        ///< config "b_bar": h += q h + dt B x, or h += -q (B x - h), q = expm1(dt A)
+enum class TensorType { f32, f16, bf16 };
+
+/// A knob of the captured device. Values outside [min, max] are clamped.
+struct Control {
+    std::string name;
+    float min = 0.0f, max = 1.0f, default_value = 0.5f;
+    std::string unit;  ///< free text, may be empty
+};
+
+inline constexpr int film_hidden = 16;  ///< width of the hidden layer that maps controls to FiLM scales and shifts
+
+struct ModelConfig {
+    std::string kind = "effect";
+    int sample_rate = 48000;
+    int channels = 1;  ///< audio channels the model takes and gives together
+    int d_model = 8, n_layers = 4, d_state = 4, d_conv = 4, expand = 2, dt_rank = 1;
+    DecayShape a = DecayShape::full;
+    BBar b_bar = BBar::euler;
+    bool final_norm = true;
+    bool skip = false;
+    std::vector<Control> controls;
+
+    int d_inner() const noexcept { return expand * d_model; }
+    int decays() const noexcept { return a == DecayShape::tied ? 1 : d_state; }  ///< decays per channel
+};
+
+/// Weights of one Mamba block, row-major in PyTorch's shapes. An empty vector is an absent optional tensor.
+struct LayerWeights {
+    std::vector<float> norm;                                  // (d_model)
+    std::vector<float> in_proj, in_proj_bias;                 // (2 d_inner, d_model), x first; [2 d_inner]
+    std::vector<float> conv_weight, conv_bias;                // (d_inner, 1, d_conv); (d_inner)
+    std::vector<float> x_proj, x_proj_bias;                   // (dt_rank + 2 d_state, d_inner): dt, B, C; [..]
+    std::vector<float> dt_proj, dt_proj_bias;                 // (d_inner, dt_rank); (d_inner)
+    std::vector<float> A_log, D;                              // (d_inner, d_state) or (d_inner); (d_inner)
+    std::vector<float> out_proj, out_proj_bias;               // (d_model, d_inner); [d_model]
+    std::vector<float> film_weight, film_bias;                // with controls: (2 d_model, 16); (2 d_model)
+};
+
+struct Weights {
+    std::vector<float> encoder_weight, encoder_bias;          // (d_model, channels); (d_model)
+    std::vector<LayerWeights> layers;
+    std::vector<float> norm_f;                                // with final_norm: (d_model)
+    std::vector<float> decoder_weight, decoder_bias;          // (channels, d_model); (channels)
+    std::vector<float> skip;                                  // with skip: (channels)
+    std::vector<float> film_hidden_weight, film_hidden_bias;  // with controls: (16, n_controls); (16)
+};
+
+/// One named tensor of a Weights object. `optional` tensors may be left empty (the biases of in_proj, x_proj, out_proj).
+struct TensorRef {
+    std::string name;
+    std::vector<std::size_t> shape;
+    std::vector<float>* data;
+    bool optional = false;
+};
+
+/// Every tensor that `config` calls for, in file order; resizes weights.layers, nothing else. The one list that
+/// loading, saving, counting and training share.
+std::vector<TensorRef> tensors(const ModelConfig& config, Weights& weights);
+
+/// The file's free texts. Absent ones are empty.
+struct Metadata {
+    std::string name, author, license, description, gear;
+    std::optional<double> loudness_db;      ///< loudness of the output for a -18 dBFS input, dB
+    std::optional<double> input_level_dbu;  ///< analogue level of a full-scale input, dBu
+    std::string training;                   ///< JSON text: data, steps, figures
+    std::map<std::string, std::string> other;  ///< unknown entries, kept on saving
+};
+
+struct Model {
+    ModelConfig config;
+    Weights weights;
+    Metadata metadata;
+
+    /// Reads and validates a whole file. Throws Error naming the file and the tensor or field at fault.
+    static Model load(const std::filesystem::path& path);
+    /// The same from memory; `source` stands for the file in messages.
+    static Model parse(std::span<const std::byte> bytes, std::string_view source);
+    /// Writes beside `path`, then renames: the file appears whole or not at all.
+    void save(const std::filesystem::path& path, TensorType type = TensorType::f32) const;
+    /// Throws Error unless ranges, shapes and finiteness hold; load() and save() call it.
+    void validate() const;
+
+    std::size_t parameter_count() const;
+    /// Multiply-accumulates of the projections, convolution and scan, per sample.
+    std::size_t macs_per_sample() const;
+};
+
+/// The running state of one model instance (one channel group).
+struct State {
+    std::vector<float> conv;  ///< [n_layers][d_conv - 1][d_inner], oldest sample first: inputs of the convolution
+    std::vector<float> h;     ///< [n_layers][d_inner][d_state]
+};
+
+State zero_state(const ModelConfig& config);
+
+/// The exact fixed point for input 0 at the given controls (model units; empty: defaults), computed in float64.
+State silence_state(const Model& model, std::span<const float> controls = {});
+
+/// FiLM coefficients of every layer: [n_layers][d_model] each. Without controls: ones and zeros.
+struct Film {
+    std::vector<float> scale, shift;
+};
+/// controls in model units (empty: defaults), clamped to their range, mapped to [-1, 1]; u = norm(e) * scale + shift.
+Film film(const Model& model, std::span<const float> controls = {});
+
+/// Shortest and longest time constant 1/(dt |A|) over every channel and state, at the silence state of these controls:
+/// how long the model remembers. In samples; infinite where dt |A| is 0.
+struct TimeConstants {
+    double shortest_samples = 0.0, longest_samples = 0.0;
+};
+TimeConstants time_constants(const Model& model, std::span<const float> controls = {});
+
+enum class InitialState { silence, zero };
+
+} // namespace serpent

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// Rendering long signals: the time-parallel form of the model on all cores, in bounded memory.
+#pragma once
+
+#include "serpent/kernels/isa.h"
+#include "serpent/model.h"
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace serpent {
+
+struct RendererOptions {
+    InitialState initial_state = InitialState::silence;
+    std::vector<float> controls;      ///< model units; empty: defaults
+    std::optional<kernels::Isa> isa;  ///< none: kernels::default_isa()
+    int threads = 0;                  ///< 0: as many as the machine has cores
+    int chunk = 128;                  ///< samples per lane and phase, 1..65536; the answer does not depend on it (1e-5 rms)
+};
+
+/// Offline twin of Stream at the model's own rate: splits time into chunks, scans them side by side (16 SIMD lanes on
+/// every thread), then joins their states (three-phase scan). State carries over from call to call.
+class Renderer {
+public:
+    explicit Renderer(std::shared_ptr<const Model> model, RendererOptions options = {});
+    ~Renderer();
+    Renderer(Renderer&&) noexcept;
+    Renderer& operator=(Renderer&&) noexcept;
+
+    /// in[c], out[c]: n samples each, c < config.channels; any n; in and out may be the same buffers.
+    /// Most efficient when n is a multiple of preferred_block(). Not thread-safe.
+    void process(const float* const* in, float* const* out, std::size_t n);
+    std::size_t preferred_block() const noexcept;
+
+    void reset();
+    const Model& model() const noexcept;
+    const State& state() const noexcept;
+    void set_state(const State& state);
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+} // namespace serpent

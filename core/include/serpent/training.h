@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// Training a capture: dry and wet recordings of a device in, a Model out. Truncated back-propagation through time with
+// carried state, on the CPU. The result does not depend on the number of threads, bit for bit on one ISA.
+#pragma once
+
+#include "serpent/kernels/isa.h"
+#include "serpent/model.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace serpent {
+
+/// One recording of the device: dry and wet aligned to the sample and of equal length, planar channels.
+struct TrainingTake {
+    std::vector<std::vector<float>> dry, wet;
+    std::vector<float> controls;  ///< model units, one per control
+};
+
+struct TrainingSet {
+    int sample_rate = 48000;  ///< Hz
+    std::vector<Control> controls;
+    std::vector<TrainingTake> train, valid;  ///< valid chooses the weights that are kept; never train on it
+};
+
+/// How a run goes about it. Lengths in seconds are of audio.
+struct TrainSchedule {
+    std::int64_t steps = 20000;     ///< updates in all; the rate follows a cosine over them
+    int lanes = 32;                 ///< sequences side by side, a multiple of 16
+    int segment = 256;              ///< samples per update and lane, +-40 % at random
+    int late_segment = 1024;        ///< the same in the last `late_share` of the steps
+    double late_share = 0.3;
+    double rate = 4e-3;             ///< AdamW
+    double final_rate = 0.005;      ///< share of `rate` at the end
+    int rate_warmup = 200;          ///< updates from 0 to `rate`
+    double weight_decay = 0.0;
+    double film_weight_decay = 0.05;  ///< of the controls' network: keeps it smooth between the settings it was shown
+    double clip = 1.0;              ///< largest norm of the gradient
+    double average = 0.999;         ///< decay of the exponential average of the weights
+    double esr_weight = 1.0;        ///< of the loss: plain ESR,
+    double pre_emphasis_weight = 0.25;  ///< ESR after 1 - 0.85 z^-1,
+    double mrstft_weight = 0.0;     ///< and MR-STFT, in the late part, on segments long enough for it
+    double shortest_run_s = 0.25;   ///< a lane plays a stretch of the recording from the silence state, of random length
+    double longest_run_s = 8.0;     ///< (log-uniform), then starts elsewhere
+    double unscored_s = 0.02;       ///< at the beginning of a run that is not the recording's own beginning
+    int validate_every = 500;       ///< updates
+    double patience = 0.25;         ///< stop when this share of all steps brought no better validation ESR; counted in
+                                    ///< the second half only, since at a high rate the validation ESR jumps about
+    std::string start = "grid";     ///< initial time constants: "grid" (1 sample to longest) or "slow" (A = 1..N)
+    double longest_memory_s = 2.0;  ///< longest time constant at the start
+};
+
+struct TrainOptions {
+    ModelConfig config;      ///< sample_rate, channels and controls are taken from the data
+    TrainSchedule schedule;
+    std::uint64_t seed = 1;
+    int threads = 0;         ///< 0: as many as the machine has cores
+    std::optional<kernels::Isa> isa;
+};
+
+/// "nano", "standard", "max": a model and a schedule that suit each other. Throws Error naming the presets.
+TrainOptions train_preset(const std::string& name);
+std::vector<std::string> train_preset_names();
+/// Merges JSON text into the model config or the schedule, for experiments: {"d_model": 16}. Throws Error on a bad key.
+void override_config(TrainOptions& options, const std::string& json);
+void override_schedule(TrainOptions& options, const std::string& json);
+
+struct TrainPoint {
+    std::int64_t step = 0;
+    double epoch = 0;        ///< samples seen over samples there are
+    double train_loss = 0;   ///< mean since the last point
+    double valid_esr = 0;    ///< of the averaged weights, from the silence state, over every sample
+    double rate = 0;
+};
+
+class Trainer {
+public:
+    Trainer(std::shared_ptr<const TrainingSet> data, TrainOptions options);
+    /// Goes on from a checkpoint with the same bits as a run never stopped (same ISA). `threads` as in TrainOptions.
+    /// Throws Error when the file is damaged or was made on other data.
+    static Trainer resume(std::shared_ptr<const TrainingSet> data, const std::filesystem::path& checkpoint, int threads = 0);
+    ~Trainer();
+    Trainer(Trainer&&) noexcept;
+    Trainer& operator=(Trainer&&) noexcept;
+
+    /// One update; validates when it is time to. False when the run is over (all steps done, or patience lost).
+    bool step();
+    /// Times a few updates on copies of the weights and sets the number of steps so that the run takes `minutes`.
+    void calibrate(double minutes);
+
+    std::int64_t steps_done() const noexcept;
+    const TrainOptions& options() const noexcept;
+    const std::vector<TrainPoint>& curve() const noexcept;
+    double best_valid_esr() const noexcept;  ///< infinite before the first validation
+    double samples_per_step() const noexcept;
+    double multiply_accumulates_per_step() const noexcept;  ///< of the projections and scans, forward and backward
+
+    /// The best weights so far, ready to play (the data's scale folded in). Without a validation: the present ones.
+    Model best_model() const;
+    void save_checkpoint(const std::filesystem::path& path) const;
+
+private:
+    struct Impl;
+    explicit Trainer(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+} // namespace serpent

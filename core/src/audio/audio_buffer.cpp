@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#include "serpent/audio_file.h"
+#include "serpent/errors.h"
+
+#include <algorithm>
+
+namespace serpent {
+
+namespace {
+
+constexpr std::size_t block_frames = 16384;
+
+} // namespace
+
+AudioBuffer read_audio(const std::filesystem::path& path) {
+    AudioReader reader(path);
+    const std::size_t channels = static_cast<std::size_t>(reader.format().channels);
+    AudioBuffer buffer;
+    buffer.sample_rate = reader.format().sample_rate;
+    buffer.subtype = reader.format().subtype;
+    // A header may promise far more than the file holds, so memory follows what was really read.
+    buffer.channels.resize(channels);
+    std::vector<float> block(block_frames * channels);
+    while (const std::size_t n = reader.read(block.data(), block_frames)) {
+        for (std::size_t c = 0; c < channels; ++c) {
+            std::vector<float>& channel = buffer.channels[c];
+            for (std::size_t i = 0; i < n; ++i) channel.push_back(block[i * channels + c]);
+        }
+    }
+    return buffer;
+}
+
+std::uint64_t write_audio(const std::filesystem::path& path, const AudioBuffer& buffer, Subtype subtype) {
+    const std::size_t channels = buffer.channels.size();
+    const std::size_t frames = buffer.frames();
+    for (const std::vector<float>& channel : buffer.channels) {
+        if (channel.size() != frames) throw Error("cannot write " + path.string() + ": its channels differ in length");
+    }
+    AudioWriter writer(path, {buffer.sample_rate, static_cast<int>(channels), subtype},
+                       static_cast<std::int64_t>(frames));
+    std::vector<float> block(block_frames * channels);
+    for (std::size_t done = 0; done < frames;) {
+        const std::size_t n = std::min(block_frames, frames - done);
+        for (std::size_t c = 0; c < channels; ++c) {
+            for (std::size_t i = 0; i < n; ++i) block[i * channels + c] = buffer.channels[c][done + i];
+        }
+        writer.write(block.data(), n);
+        done += n;
+    }
+    writer.commit();
+    return writer.saturated();
+}
+
+} // namespace serpent

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+#include "audio/sndfile_handle.h"
+#include "model/atomic_file.h"
+
+#include "serpent/errors.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace serpent {
+
+namespace {
+
+constexpr std::size_t block_frames = 4096; // libvorbis takes stack in proportion to what it is given at once
+
+[[noreturn]] void fail(const std::filesystem::path& path, const std::string& reason) {
+    throw Error("cannot write " + path.string() + ": " + reason);
+}
+
+/// Rounds to an integer of `bits` bits kept in the upper bits of an int, as sf_write_int wants it. Full scale is
+/// 2^(bits-1), the inverse of what reading does, so that untouched samples come back bit by bit (libsndfile's own float
+/// conversion scales by one less). Not a number becomes 0.
+int quantise(float sample, double scale, int shift, std::uint64_t& saturated) {
+    double x = std::nearbyint(static_cast<double>(sample) * scale);
+    if (!(x >= -scale && x <= scale - 1)) {
+        ++saturated;
+        x = std::isnan(x) ? 0 : x > 0 ? scale - 1 : -scale;
+    }
+    return static_cast<int>(static_cast<unsigned>(static_cast<std::int64_t>(x)) << shift);
+}
+
+} // namespace
+
+struct AudioWriter::Impl {
+    std::filesystem::path path;
+    AudioFormat format;
+    std::unique_ptr<AtomicFile> output; // outlives `file`: it removes what `file` still has open
+    audio::SndfileHandle file;
+    std::vector<int> integers;
+    std::uint64_t saturated = 0;
+    std::int64_t frames = 0;
+
+    void open(int code) {
+        SF_INFO info{};
+        info.samplerate = format.sample_rate;
+        info.channels = format.channels;
+        info.format = code;
+        output = std::make_unique<AtomicFile>(path);
+        file.reset(sf_open(output->path().string().c_str(), SFM_WRITE, &info));
+        if (!file) fail(path, audio::sndfile_reason(nullptr));
+        // The PEAK chunk holds the time of day, and two runs should give the same bytes. In AIFF it stays: libsndfile
+        // keeps its room all the same, and then miscounts short files.
+        const int container = code & SF_FORMAT_TYPEMASK;
+        if (container != SF_FORMAT_AIFF) sf_command(file.get(), SFC_SET_ADD_PEAK_CHUNK, nullptr, SF_FALSE);
+    }
+
+    void write_block(const float* interleaved, std::size_t n) {
+        const std::size_t samples = n * static_cast<std::size_t>(format.channels);
+        const int bits = audio::integer_bits(format.subtype);
+        sf_count_t written = 0;
+        if (bits == 0) {
+            written = sf_writef_float(file.get(), interleaved, static_cast<sf_count_t>(n));
+        } else {
+            const double scale = std::ldexp(1.0, bits - 1);
+            integers.resize(samples);
+            for (std::size_t i = 0; i < samples; ++i) {
+                integers[i] = quantise(interleaved[i], scale, 32 - bits, saturated);
+            }
+            written = sf_writef_int(file.get(), integers.data(), static_cast<sf_count_t>(n));
+        }
+        if (written != static_cast<sf_count_t>(n)) fail(path, audio::sndfile_reason(file.get()));
+        frames += written;
+    }
+
+    /// Compressed formats write their last part while closing, where libsndfile reports no error.
+    void require_whole() const {
+        if (!std::filesystem::is_regular_file(output->path()) || frames == 0) return;
+        SF_INFO info{};
+        const audio::SndfileHandle check(sf_open(output->path().string().c_str(), SFM_READ, &info));
+        if (!check || info.frames != frames) fail(path, "its last part could not be written; is the disk full?");
+    }
+};
+
+AudioWriter::AudioWriter(const std::filesystem::path& path, const AudioFormat& format, std::int64_t frames)
+    : impl_(std::make_unique<Impl>()) {
+    const int code = audio::sndfile_format(path, format, frames);
+    if (code == 0) {
+        fail(path, "this file type holds no " + std::string(subtype_name(format.subtype)) + " samples with " +
+                       std::to_string(format.channels) + " channels at " + std::to_string(format.sample_rate) +
+                       " Hz; choose another --subtype or write a .wav");
+    }
+    const bool aiff = (code & SF_FORMAT_TYPEMASK) == SF_FORMAT_AIFF;
+    if (aiff && !audio::fits_32_bit_sizes(format, frames)) fail(path, "AIFF ends at 4 GiB; write a .wav or .flac");
+    impl_->path = path;
+    impl_->format = format;
+    impl_->open(code);
+}
+
+AudioWriter::~AudioWriter() = default;
+AudioWriter::AudioWriter(AudioWriter&&) noexcept = default;
+AudioWriter& AudioWriter::operator=(AudioWriter&&) noexcept = default;
+
+void AudioWriter::write(const float* interleaved, std::size_t n) {
+    const std::size_t channels = static_cast<std::size_t>(impl_->format.channels);
+    for (std::size_t done = 0; done < n;) {
+        const std::size_t block = std::min(block_frames, n - done);
+        impl_->write_block(interleaved + done * channels, block);
+        done += block;
+    }
+}
+
+void AudioWriter::commit() {
+    Impl& self = *impl_;
+    if (!self.file) return;
+    const int error = sf_close(self.file.release());
+    if (error != 0) fail(self.path, sf_error_number(error));
+    self.require_whole();
+    self.output->commit();
+}
+
+std::uint64_t AudioWriter::saturated() const noexcept { return impl_->saturated; }
+std::int64_t AudioWriter::frames_written() const noexcept { return impl_->frames; }
+
+} // namespace serpent

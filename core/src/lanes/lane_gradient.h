@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// The model's backward pass over 16 lanes, sub-block by sub-block in reverse, from recomputed activations.
+#pragma once
+
+#include "lanes/lane_model.h"
+
+namespace serpent::lanes {
+
+/// One accumulator of 16 lanes for every weight, in the order of tensors().
+class LaneGradients {
+public:
+    LaneGradients(const ModelConfig& config, Weights& weights);
+    void clear();
+
+    /// Accumulator of `tensor`, a member of the Weights object given to the constructor; null when it is empty.
+    float* of(const std::vector<float>& tensor);
+
+    std::size_t size() const noexcept { return offsets_.back(); }  ///< weights in all
+    /// Sum over lanes of weight `i`, in fixed order.
+    float sum(std::size_t i) const noexcept;
+
+private:
+    std::vector<const std::vector<float>*> tensors_;
+    std::vector<std::size_t> offsets_;  // in weights; one more than tensors_
+    LaneBuffer values_;
+};
+
+/// Gradients of FiLM scale and shift, laid out as LaneFilm.
+using LaneFilmGradients = LaneFilm;
+
+/// Gradient with respect to the state behind the present sub-block, carried backwards in time.
+using LaneStateGradients = LaneState;
+
+class LaneBackward {
+public:
+    /// `weights` is what `model` was built on; `sub_steps` the longest sub-block.
+    LaneBackward(const LaneModel& model, Weights& weights, int sub_steps);
+
+    void clear_gradients();
+    LaneGradients& gradients() noexcept { return gradients_; }
+    LaneFilmGradients& film_gradients() noexcept { return film_gradients_; }
+
+    /// de = gradient of e from dout ([steps][channels][16]); e is the last layer's output.
+    void decode(int steps, const float* in, const float* e, const float* dout, float* de);
+    /// One layer over one sub-block: recomputes it from its input e and its start state (of this layer: conv, h), then
+    /// adds the gradient through the block to de. dconv, dh: gradients of the end state in, of the start state out.
+    void layer(int l, int steps, const float* e, const LaneFilm& film, const float* conv, const float* h, float* de,
+               float* dconv, float* dh);
+    void encode(int steps, const float* in, const float* de);
+
+private:
+    struct LayerGradients {
+        float *norm, *in_proj, *in_proj_bias, *conv_weight, *conv_bias, *x_proj, *x_proj_bias, *dt_proj, *dt_proj_bias,
+            *A, *D, *out_proj, *out_proj_bias;
+    };
+    void recompute(int l, int steps, const float* e, const LaneFilm& film, const float* conv, const float* h);
+
+    const LaneModel& model_;
+    const Weights& weights_;
+    LaneGradients gradients_;
+    LaneFilmGradients film_gradients_;
+    std::vector<LayerGradients> layers_;
+    LaneActivations a_;
+    LaneBuffer conv_state_, h_state_, dgated_, dy_, dz_, dx_, ddt_, ddbc_, dconv_in_, du_;
+};
+
+} // namespace serpent::lanes

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "serpent/model.h"
+
+#include <vector>
+
+namespace serpent {
+
+/// The fixed point of a model for input 0. Holds the working memory, so that solve() may be called in real time.
+class SilenceSolver {
+public:
+    explicit SilenceSolver(const Model& model);  ///< the model must outlive the solver
+
+    /// `state` has the model's sizes (zero_state()). Values that no float can hold are replaced by finite ones.
+    void solve(const Film& film, State& state) noexcept;
+
+    /// At the last solve().
+    const TimeConstants& time_constants() const noexcept { return time_constants_; }
+
+private:
+    void solve_layer(std::size_t layer, const Film& film, State& state) noexcept;
+    void solve_scan(std::size_t layer, State& state) noexcept;
+
+    const Model& model_;
+    std::vector<double> stream_, normed_, x_, gate_, projected_, y_;
+    TimeConstants time_constants_;
+};
+
+} // namespace serpent

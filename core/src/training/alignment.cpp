@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+#include "training/alignment.h"
+
+#include "training/alignment_response.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <vector>
+
+namespace serpent {
+
+namespace {
+
+// Taps of the response, relative to its largest. Imperfect whitening leaves lobes of up to 0.13 beside a large tap, up
+// to 0.09 when they have its sign; the slow rise of a lowpass has the sign of what follows.
+constexpr double clear_tap = 0.2, rising_tap = 0.12;
+constexpr double certain_peak = 20.0, likely_peak = 8.0; // peak over noise; chance alone gives 3 to 5
+constexpr std::ptrdiff_t agreement_samples = 64; // attack and response may differ by a slow filter, not by more
+
+/// The first tap that stands out, as a lag.
+std::ptrdiff_t onset(const ImpulseResponse& response) {
+    const auto& taps = response.taps;
+    const double clear = std::max(clear_tap * response.peak, 6.0 * response.noise);
+    const double rising = std::max(rising_tap * response.peak, 4.0 * response.noise);
+    std::size_t first = 0;
+    while (first < taps.size() && std::abs(taps[first]) < clear) ++first;
+    while (first > 0 && std::abs(taps[first - 1]) > rising && (taps[first - 1] > 0) == (taps[first] > 0)) --first;
+    return response.first_lag + static_cast<std::ptrdiff_t>(first);
+}
+
+bool largest_tap_negative(const ImpulseResponse& response) {
+    const auto smaller = [](double a, double b) { return std::abs(a) < std::abs(b); };
+    return *std::max_element(response.taps.begin(), response.taps.end(), smaller) < 0;
+}
+
+float peak(std::span<const float> x) {
+    float largest = 0;
+    for (const float v : x) largest = std::max(largest, std::abs(v));
+    return largest;
+}
+
+/// Places where the dry signal rises by 40 dB above its last 20 ms, to above -60 dBFS, within two samples.
+std::vector<std::size_t> sharp_attacks(std::span<const float> dry, int sample_rate) {
+    const std::size_t quiet = static_cast<std::size_t>(sample_rate) / 50;
+    std::vector<std::size_t> attacks;
+    std::size_t quiet_since = 0; // no sample from here to i was loud enough to hide an attack of 0.001
+    for (std::size_t i = 0; i + 1 < dry.size(); ++i) {
+        const float now = std::abs(dry[i]), next = std::max(now, std::abs(dry[i + 1]));
+        if (next < 1e-3f) {
+            if (now > 1e-2f) quiet_since = i + 1;
+            continue;
+        }
+        if (i >= quiet_since + quiet && 100.0f * peak(dry.subspan(i - quiet, quiet)) < next && now > 0.01f * next)
+            attacks.push_back(i);
+        quiet_since = i + 1;
+    }
+    return attacks;
+}
+
+/// How long after each attack of the dry the wet leaves the noise before it, sorted; attacks that drown are left out.
+std::vector<std::ptrdiff_t> attack_delays(std::span<const float> wet, const std::vector<std::size_t>& attacks,
+                                          std::ptrdiff_t expected, int sample_rate) {
+    const std::ptrdiff_t quiet = sample_rate / 50;
+    std::vector<std::ptrdiff_t> delays;
+    for (const std::size_t attack : attacks) {
+        const std::ptrdiff_t from = static_cast<std::ptrdiff_t>(attack) + expected - agreement_samples;
+        const std::ptrdiff_t until = std::min(from + 2 * agreement_samples, std::ssize(wet));
+        if (from < quiet || from >= until) continue;
+        const auto before = wet.subspan(static_cast<std::size_t>(from - quiet), static_cast<std::size_t>(quiet));
+        double mean = 0;
+        for (const float v : before) mean += v / static_cast<double>(quiet);
+        double noise = 0;
+        for (const float v : before) noise = std::max(noise, std::abs(v - mean));
+        for (std::ptrdiff_t i = from; i < until; ++i) {
+            // Twice the peak of 20 ms of Gaussian noise is more than six standard deviations.
+            if (!(std::abs(wet[static_cast<std::size_t>(i)] - mean) > 2.0 * noise + 1e-6)) continue;
+            delays.push_back(i - static_cast<std::ptrdiff_t>(attack));
+            break;
+        }
+    }
+    std::sort(delays.begin(), delays.end());
+    return delays;
+}
+
+std::string count(std::size_t n, const char* what) { return std::to_string(n) + " " + what + (n == 1 ? "" : "s"); }
+
+} // namespace
+
+Alignment find_latency(std::span<const float> dry, std::span<const float> wet, int sample_rate,
+                       const std::optional<CaptureLayout>& layout) {
+    Alignment result;
+    if (peak(dry) <= 0 || peak(wet) <= 0) {
+        result.confidence = "not found: one of the recordings is silent";
+        return result;
+    }
+    const ImpulseResponse response = impulse_response(dry, wet);
+    const double clearness = response.peak / std::max(response.noise, 1e-300);
+    if (!(clearness >= likely_peak)) {
+        result.confidence = "not found: the wet recording does not follow the dry one closely enough to tell";
+        return result;
+    }
+    result.found = true;
+    result.latency_samples = onset(response);
+    result.polarity_inverted = largest_tap_negative(response);
+    result.confidence = clearness >= certain_peak ? "certain: the response to the dry recording has a clear beginning"
+                                                  : "fair: the beginning of the response stands out of the noise";
+
+    const auto attacks = layout ? layout->markers : sharp_attacks(dry, sample_rate);
+    const auto delays = attack_delays(wet, attacks, result.latency_samples, sample_rate);
+    if (delays.size() < 2) return result;
+    // An attack shows late in slow gear but never early, so that a low quantile of them bounds the latency from above.
+    const std::ptrdiff_t bound = delays[delays.size() / 5];
+    if (bound < result.latency_samples) result.latency_samples = bound;
+    result.confidence += ", and " + count(delays.size(), layout ? "click" : "sharp attack") + " after silence agree" +
+                         (delays.size() == 1 ? "s" : "");
+    return result;
+}
+
+Overlap overlap(std::size_t dry_length, std::size_t wet_length, std::ptrdiff_t latency_samples) {
+    const auto shift = static_cast<std::size_t>(std::abs(latency_samples));
+    Overlap o;
+    (latency_samples > 0 ? o.wet_begin : o.dry_begin) = shift;
+    if (o.dry_begin >= dry_length || o.wet_begin >= wet_length) return {};
+    o.length = std::min(dry_length - o.dry_begin, wet_length - o.wet_begin);
+    return o;
+}
+
+} // namespace serpent

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// The impulse response between two recordings whose distance in time is unknown.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace serpent {
+
+struct ImpulseResponse {
+    std::ptrdiff_t first_lag = 0;  ///< of taps[0]
+    std::vector<double> taps;
+    double peak = 0;               ///< largest magnitude
+    double noise = 0;              ///< rms of the taps long before the peak, where there is nothing to find
+};
+
+/// Searches lags of up to 65,536 samples either way (less in short files), and gives the response around the largest.
+/// Both signals must be longer than nothing.
+ImpulseResponse impulse_response(std::span<const float> dry, std::span<const float> wet);
+
+/// Solves the symmetric Toeplitz system sum_j r[|i - j|] x[j] = b[i] (Levinson recursion). r[0] > 0.
+std::vector<double> solve_toeplitz(std::span<const double> r, std::span<const double> b);
+
+} // namespace serpent

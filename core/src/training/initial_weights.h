@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "serpent/training.h"
+
+namespace serpent {
+
+/// Fresh weights with all optional biases, for signals of unit rms. Time constants cover 1 sample to
+/// schedule.longest_memory_s: spread over states and channels ("grid") or channels alone, with A = 1..N ("slow").
+Weights initial_weights(const ModelConfig& config, const TrainSchedule& schedule, std::uint64_t seed);
+
+} // namespace serpent

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+#include "training/segment_gradient.h"
+
+#include "serpent/kernels/stft_loss.h"
+#include "serpent/metrics.h"
+
+#include <algorithm>
+
+namespace serpent {
+namespace {
+
+using namespace lanes;
+
+std::size_t size(int a) { return static_cast<std::size_t>(a); }
+
+/// The longest sub-block whose recomputed activations (some 10 d_inner + 2 d_inner d_state rows) stay in half a
+/// megabyte of L2.
+int sub_block(const ModelConfig& c) {
+    const int rows = c.d_inner() * (10 + c.d_state + c.decays()) + 3 * (c.dt_rank + 2 * c.d_state) + 3 * c.d_model;
+    int steps = 64;
+    while (steps > 8 && size(steps * rows) * lane_count * sizeof(float) > 512u << 10) steps /= 2;
+    return steps;
+}
+
+} // namespace
+
+SegmentGradient::SegmentGradient(const LaneModel& model, Weights& weights, int longest)
+    : state(model.config()), in(lane_floats(size(longest) * size(model.config().channels))), target(in.size()),
+      previous_error(lane_floats(size(model.config().channels))), model_(model), longest_(longest),
+      sub_steps_(sub_block(model.config())), a_(model.config(), sub_steps_, sub_steps_, LaneActivations::Keep::nothing),
+      backward_(model, weights, sub_steps_), state_gradient_(model.config()), out_(in.size()), dout_(in.size()),
+      de_(lane_floats(size(sub_steps_) * size(model.config().d_model))), stft_(std::make_unique<kernels::StftLoss>()),
+      lane_target_(size(longest)), lane_out_(size(longest)), lane_gradient_(size(longest)) {
+    stream_.resize(size(model.config().n_layers + 1));
+    for (LaneBuffer& s : stream_) s.resize(lane_floats(size(longest) * size(model.config().d_model)));
+    snapshots_.assign(size((longest + sub_steps_ - 1) / sub_steps_), LaneState(model.config()));
+    stft_->prepare(size(longest));
+}
+
+SegmentGradient::~SegmentGradient() = default;
+SegmentGradient::SegmentGradient(SegmentGradient&&) noexcept = default;
+
+float* SegmentGradient::stream_at(int layer, int step) {
+    return stream_[size(layer)].data() + lane_floats(size(step) * size(model_.config().d_model));
+}
+
+double SegmentGradient::run(int steps, const SegmentLoss& loss) {
+    backward_.clear_gradients();
+    forward(steps);
+    const double value = score(steps, loss) + score_spectrum(steps, loss);
+    backward(steps);
+    return value;
+}
+
+void SegmentGradient::forward(int steps) {
+    const ModelConfig& c = model_.config();
+    for (int t = 0; t < steps; t += sub_steps_) {
+        const int n = std::min(sub_steps_, steps - t);
+        const std::size_t at = lane_floats(size(t * c.channels));
+        snapshots_[size(t / sub_steps_)] = state;
+        model_.encode(n, in.data() + at, stream_at(0, t));
+        for (int l = 0; l < c.n_layers; ++l) {
+            float* e = stream_at(l + 1, t);
+            std::copy_n(stream_at(l, t), lane_floats(size(n) * size(c.d_model)), e);
+            model_.layer_inputs(l, n, e, film, state.conv.data() + size(l) * model_.conv_floats(), a_);
+            model_.layer_outputs(l, n, e, state.h.data() + size(l) * model_.h_floats(), a_);
+        }
+        model_.decode(n, in.data() + at, stream_at(c.n_layers, t), a_.u.data(), a_.inverse_rms.data(), out_.data() + at);
+    }
+}
+
+/// Squared error, plain and pre-emphasised; fills dout_.
+double SegmentGradient::score(int steps, const SegmentLoss& loss) {
+    const int width = model_.config().channels * lane_count;
+    const float emphasis = static_cast<float>(pre_emphasis_coefficient);
+    const double plain = loss.esr_weight / (loss.samples * loss.target_power);
+    const double emphasised = loss.pre_emphasis_weight / (loss.samples * loss.pre_emphasised_power);
+    const float plain_slope = static_cast<float>(2 * plain), emphasised_slope = static_cast<float>(2 * emphasised);
+    double value = 0;
+    for (int t = 0; t < steps; ++t) {
+        const std::size_t at = size(t * width);
+        float plain_sum = 0, emphasised_sum = 0;
+        for (int i = 0; i < width; ++i) {
+            const float scored = t >= unscored[size(i % lane_count)] ? 1.0f : 0.0f;
+            const float error = scored * (out_[at + size(i)] - target[at + size(i)]);
+            const float change = error - emphasis * previous_error[size(i)];
+            const float weight = lane_weight[size(i % lane_count)];
+            plain_sum += weight * error * error;
+            emphasised_sum += weight * change * change;
+            previous_error[size(i)] = error;
+            dout_[at + size(i)] = scored * weight * (plain_slope * error + emphasised_slope * change);
+            if (t > 0) {
+                const bool counts = t - 1 >= unscored[size(i % lane_count)];
+                dout_[at + size(i) - size(width)] -= counts ? weight * emphasised_slope * emphasis * change : 0.0f;
+            }
+        }
+        value += plain * double(plain_sum) + emphasised * double(emphasised_sum);
+    }
+    return value;
+}
+
+double SegmentGradient::score_spectrum(int steps, const SegmentLoss& loss) {
+    if (loss.mrstft_weight <= 0) return 0;
+    const int channels = model_.config().channels, width = channels * lane_count;
+    const double weight = loss.mrstft_weight / loss.sequences;
+    double value = 0;
+    for (int i = 0; i < width; ++i) {
+        const int first = std::min(unscored[size(i % lane_count)], steps), n = steps - first;
+        for (int t = 0; t < n; ++t) {
+            lane_target_[size(t)] = target[size((first + t) * width + i)];
+            lane_out_[size(t)] = out_[size((first + t) * width + i)];
+        }
+        std::fill_n(lane_gradient_.begin(), n, 0.0f);
+        value += weight * stft_->value_and_gradient(lane_target_.data(), lane_out_.data(), lane_gradient_.data(),
+                                                    size(n), static_cast<float>(weight));
+        for (int t = 0; t < n; ++t) dout_[size((first + t) * width + i)] += lane_gradient_[size(t)];
+    }
+    return value;
+}
+
+void SegmentGradient::backward(int steps) {
+    const ModelConfig& c = model_.config();
+    state_gradient_.clear();
+    const int blocks = (steps + sub_steps_ - 1) / sub_steps_;
+    for (int b = blocks - 1; b >= 0; --b) {
+        const int t = b * sub_steps_, n = std::min(sub_steps_, steps - t);
+        const std::size_t at = lane_floats(size(t * c.channels));
+        const LaneState& start = snapshots_[size(b)];
+        backward_.decode(n, in.data() + at, stream_at(c.n_layers, t), dout_.data() + at, de_.data());
+        for (int l = c.n_layers - 1; l >= 0; --l) {
+            const std::size_t conv = size(l) * model_.conv_floats(), h = size(l) * model_.h_floats();
+            backward_.layer(l, n, stream_at(l, t), film, start.conv.data() + conv, start.h.data() + h, de_.data(),
+                            state_gradient_.conv.data() + conv, state_gradient_.h.data() + h);
+        }
+        backward_.encode(n, in.data() + at, de_.data());
+    }
+}
+
+} // namespace serpent

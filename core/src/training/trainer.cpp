@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: MIT
+#include "serpent/training.h"
+
+#include "lanes/workers.h"
+#include "reference/adamw.h"
+#include "serpent/errors.h"
+#include "serpent/metrics.h"
+#include "serpent/render.h"
+#include "training/film_gradient.h"
+#include "training/initial_weights.h"
+#include "training/segment_gradient.h"
+#include "training/trainer_state.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numbers>
+
+namespace serpent {
+namespace {
+
+using namespace lanes;
+
+std::size_t size(int a) { return static_cast<std::size_t>(a); }
+
+void check_data(const TrainingSet& data) {
+    if (data.train.empty()) throw Error("There is nothing to train on; give at least one dry/wet pair.");
+    const std::size_t channels = data.train.front().dry.size();
+    for (const auto* takes : {&data.train, &data.valid})
+        for (const TrainingTake& take : *takes) {
+            if (take.dry.size() != channels || take.wet.size() != channels || channels == 0)
+                throw Error("Dry and wet must have the same number of channels in every take.");
+            if (take.controls.size() != data.controls.size())
+                throw Error("Every take must say the value of every control.");
+            for (std::size_t c = 0; c < channels; ++c)
+                if (take.dry[c].size() != take.dry[0].size() || take.wet[c].size() != take.dry[0].size() || take.dry[c].empty())
+                    throw Error("Dry and wet must be equally long and not empty in every take.");
+        }
+}
+
+SignalScale measure_scale(const TrainingSet& data) {
+    double dry = 0, wet = 0, emphasised = 0, count = 0;
+    for (const TrainingTake& take : data.train)
+        for (std::size_t c = 0; c < take.dry.size(); ++c) {
+            double before = 0;
+            for (std::size_t t = 0; t < take.dry[c].size(); ++t) {
+                const double x = take.dry[c][t], y = take.wet[c][t];
+                dry += x * x;
+                wet += y * y;
+                emphasised += std::pow(y - pre_emphasis_coefficient * before, 2);
+                before = y;
+            }
+            count += double(take.dry[c].size());
+        }
+    if (!(dry > 0) || !(wet > 0)) throw Error("The training recordings are silent; record the device while something plays.");
+    return {std::sqrt(dry / count), std::sqrt(wet / count), emphasised / wet};
+}
+
+/// What makes a take's squared error an ESR of its own: the mean power of all takes over that of this one. Takes more
+/// than 40 dB quieter than the rest count as if they were 40 dB quieter.
+float take_weight(const TrainingTake& take, const SignalScale& scale) {
+    double power = 0, count = 0;
+    for (const std::vector<float>& channel : take.wet) {
+        for (const float y : channel) power += double(y) * double(y);
+        count += double(channel.size());
+    }
+    return static_cast<float>(1 / std::max(power / count / (scale.wet * scale.wet), 1e-4));
+}
+
+Weights zeros_like(const ModelConfig& config, Weights& weights) {
+    Weights zeros = weights;
+    for (const TensorRef& t : tensors(config, zeros)) std::fill(t.data->begin(), t.data->end(), 0.0f);
+    return zeros;
+}
+
+} // namespace
+
+struct Trainer::Impl {
+    std::shared_ptr<const TrainingSet> data;
+    TrainerState s;
+    SegmentSampler sampler;
+    Workers workers;
+    LaneModel model;
+    std::vector<SegmentGradient> groups;
+    std::vector<float> gradient;
+    FilmGradient film_gradient;
+    std::vector<float> take_weights;  // every take counts by its own ESR, however loud it is
+    std::vector<Film> films;      // of every take, at the present weights
+    std::vector<State> silences;  // likewise
+
+    Impl(std::shared_ptr<const TrainingSet> d, TrainerState state, int threads)
+        : data(std::move(d)), s(std::move(state)), sampler(*data, s.options.schedule, s.options.seed), workers(threads),
+          model(s.net.config, s.net.weights,
+                kernels::lane_ops(s.options.isa ? *s.options.isa : kernels::default_isa())),
+          film_gradient(s.net) {
+        for (int g = 0; g < s.options.schedule.lanes / lane_count; ++g)
+            groups.emplace_back(model, s.net.weights, sampler.longest_segment());
+        gradient.resize(groups.front().gradients().size());
+        for (const TrainingTake& take : data->train) take_weights.push_back(take_weight(take, s.scale));
+        restore_lanes();
+    }
+
+    static TrainerState fresh(const TrainingSet& data, TrainOptions options);
+    void restore_lanes();
+    void collect_lanes(TrainerState& into) const;
+    void place_lane(SegmentGradient& group, int lane, int steps);
+    void prepare_takes();
+    double rate() const;
+    double update();
+    void reduce_gradient();
+    void optimise();
+    void validate();
+};
+
+TrainerState Trainer::Impl::fresh(const TrainingSet& data, TrainOptions options) {
+    check_data(data);
+    const TrainSchedule& schedule = options.schedule;
+    if (schedule.lanes < lane_count || schedule.lanes % lane_count != 0)
+        throw Error("The schedule has " + std::to_string(schedule.lanes) + " lanes; give a multiple of 16.");
+    if (schedule.steps < 1 || schedule.segment < 1 || schedule.late_segment < 1 || schedule.validate_every < 1)
+        throw Error("The schedule's steps, segments and validate_every must be at least 1.");
+    TrainerState s;
+    s.options = std::move(options);
+    s.net.config = s.options.config;
+    s.net.config.sample_rate = data.sample_rate;
+    s.net.config.channels = static_cast<int>(data.train.front().dry.size());
+    s.net.config.controls = data.controls;
+    s.options.config = s.net.config;
+    s.net.weights = initial_weights(s.net.config, s.options.schedule, s.options.seed);
+    s.net.validate();
+    s.scale = measure_scale(data);
+    s.average = s.best = s.net.weights;
+    s.m = s.v = zeros_like(s.net.config, s.net.weights);
+    s.runs.resize(size(s.options.schedule.lanes));
+    s.data_fingerprint = fingerprint(data);
+    return s;
+}
+
+void Trainer::Impl::restore_lanes() {
+    if (s.lane_states.empty()) return;
+    for (int lane = 0; lane < s.options.schedule.lanes; ++lane) {
+        SegmentGradient& group = groups[size(lane / lane_count)];
+        group.state.set_lane(lane % lane_count, s.lane_states[size(lane)]);
+        for (std::size_t c = 0; c < s.lane_errors[size(lane)].size(); ++c)
+            group.previous_error[lane_floats(c) + size(lane % lane_count)] = s.lane_errors[size(lane)][c];
+    }
+    s.lane_states.clear();
+    s.lane_errors.clear();
+}
+
+void Trainer::Impl::collect_lanes(TrainerState& into) const {
+    for (int lane = 0; lane < s.options.schedule.lanes; ++lane) {
+        const SegmentGradient& group = groups[size(lane / lane_count)];
+        into.lane_states.push_back(group.state.lane(lane % lane_count, s.net.config));
+        std::vector<float>& errors = into.lane_errors.emplace_back();
+        for (int c = 0; c < s.net.config.channels; ++c)
+            errors.push_back(group.previous_error[lane_floats(size(c)) + size(lane % lane_count)]);
+    }
+}
+
+/// FiLM and silence state of every take at the present weights: runs that begin now start from there.
+void Trainer::Impl::prepare_takes() {
+    const std::size_t distinct = data->controls.empty() ? 1 : data->train.size();
+    films.resize(distinct);
+    silences.resize(distinct);
+    for (std::size_t k = 0; k < distinct; ++k) {
+        films[k] = film(s.net, data->train[k].controls);
+        silences[k] = silence_state(s.net, data->train[k].controls);
+    }
+}
+
+void Trainer::Impl::place_lane(SegmentGradient& group, int lane, int steps) {
+    LaneRun& run = s.runs[size(lane)];
+    const int at = lane % lane_count, channels = s.net.config.channels;
+    const bool begins = sampler.advance(run, lane, steps);
+    const std::size_t k = data->controls.empty() ? 0 : run.take;
+    if (begins) {
+        group.state.set_lane(at, silences[k]);
+        for (int c = 0; c < channels; ++c) group.previous_error[lane_floats(size(c)) + size(at)] = 0;
+    }
+    if (!data->controls.empty()) group.film.set_lane(at, films[k]);
+    const TrainingTake& take = data->train[run.take];
+    group.lane_weight[size(at)] = take_weights[run.take];
+    const float dry_scale = static_cast<float>(1 / s.scale.dry), wet_scale = static_cast<float>(1 / s.scale.wet);
+    for (int c = 0; c < channels; ++c)
+        for (int t = 0; t < steps; ++t) {
+            const std::size_t to = lane_floats(size(t * channels + c)) + size(at), from = run.position + size(t);
+            group.in[to] = dry_scale * take.dry[size(c)][from];
+            group.target[to] = wet_scale * take.wet[size(c)][from];
+        }
+    group.unscored[size(at)] = static_cast<int>(std::min<std::size_t>(run.unscored, size(steps)));
+    run.unscored -= size(group.unscored[size(at)]);
+    run.position += size(steps);
+}
+
+double Trainer::Impl::rate() const {
+    const TrainSchedule& k = s.options.schedule;
+    const double warm = std::min(1.0, double(s.step + 1) / std::max(1, k.rate_warmup));
+    const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * double(s.step) / double(k.steps)));
+    return k.rate * warm * (k.final_rate + (1 - k.final_rate) * cosine);
+}
+
+/// One step of the optimiser; returns the loss.
+double Trainer::Impl::update() {
+    const TrainSchedule& k = s.options.schedule;
+    const int steps = sampler.segment_length(s.step);
+    model.weights_changed();
+    prepare_takes();
+    const bool late = double(s.step) >= (1 - k.late_share) * double(k.steps);
+    SegmentLoss loss;
+    loss.esr_weight = k.esr_weight;
+    loss.pre_emphasis_weight = k.pre_emphasis_weight;
+    loss.mrstft_weight = late ? k.mrstft_weight : 0.0;
+    loss.pre_emphasised_power = s.scale.pre_emphasised;
+    loss.sequences = double(k.lanes) * s.net.config.channels;
+    loss.samples = loss.sequences * steps;
+    std::vector<double> parts(groups.size());
+    workers.run([&](int thread) {
+        for (std::size_t g = size(thread); g < groups.size(); g += size(workers.count())) {
+            for (int lane = 0; lane < lane_count; ++lane) place_lane(groups[g], static_cast<int>(g) * lane_count + lane, steps);
+            parts[g] = groups[g].run(steps, loss);
+        }
+    });
+    reduce_gradient();
+    optimise();
+    ++s.step;
+    double value = 0;
+    for (const double part : parts) value += part;
+    return value;
+}
+
+/// Sums lanes and groups in fixed order, and turns the gradient of A into that of A_log.
+void Trainer::Impl::reduce_gradient() {
+    for (std::size_t i = 0; i < gradient.size(); ++i) {
+        float sum = 0;
+        for (SegmentGradient& group : groups) sum += group.gradients().sum(i);
+        gradient[i] = sum;
+    }
+    std::size_t at = 0;
+    for (const TensorRef& t : tensors(s.net.config, s.net.weights)) {
+        if (t.name.ends_with("A_log"))
+            for (std::size_t i = 0; i < t.data->size(); ++i) gradient[at + i] *= -std::exp((*t.data)[i]);
+        at += t.data->size();
+    }
+    if (!data->controls.empty())
+        for (int lane = 0; lane < s.options.schedule.lanes; ++lane)
+            film_gradient.add(groups[size(lane / lane_count)].film_gradients(), lane % lane_count,
+                              data->train[s.runs[size(lane)].take].controls, gradient);
+}
+
+void Trainer::Impl::optimise() {
+    double square = 0;
+    for (const float g : gradient) square += double(g) * double(g);
+    const double norm = std::sqrt(square);
+    if (!std::isfinite(norm)) return;  // a segment that overflowed teaches nothing; the weights stay as they were
+    const TrainSchedule& k = s.options.schedule;
+    if (norm > k.clip)
+        for (float& g : gradient) g *= static_cast<float>(k.clip / norm);
+    const auto weights = tensors(s.net.config, s.net.weights), m = tensors(s.net.config, s.m),
+               v = tensors(s.net.config, s.v), average = tensors(s.net.config, s.average);
+    // The average forgets its beginning: early on it is the plain mean of what there was.
+    const float keep = static_cast<float>(std::min(k.average, double(s.step) / double(s.step + 10)));
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+        std::vector<float>& w = *weights[i].data;
+        const bool matrix = weights[i].shape.size() > 1 && !weights[i].name.ends_with("A_log");
+        const bool of_controls = weights[i].name.find("film.") != std::string::npos;
+        const double decay = of_controls ? k.film_weight_decay : matrix ? k.weight_decay : 0.0;
+        reference::adamw<float>(w.size(), {rate(), 0.9, 0.99, 1e-8, decay},
+                                static_cast<long>(s.step + 1), gradient.data() + at, w.data(), m[i].data->data(),
+                                v[i].data->data());
+        for (std::size_t j = 0; j < w.size(); ++j) {
+            float& a = (*average[i].data)[j];
+            a = keep * a + (1 - keep) * w[j];
+        }
+        at += w.size();
+    }
+}
+
+/// Mean ESR of the validation takes, from the silence state.
+void Trainer::Impl::validate() {
+    const auto candidate = std::make_shared<Model>(export_model(s, s.average));
+    double sum = 0;
+    for (const TrainingTake& take : data->valid) {
+        double error = 0, power = 0;
+        RendererOptions options;
+        options.controls = take.controls;
+        options.isa = s.options.isa;
+        options.threads = workers.count();
+        Renderer renderer(candidate, options);
+        std::vector<std::vector<float>> out = take.dry;
+        std::vector<float*> io;
+        for (auto& channel : out) io.push_back(channel.data());
+        renderer.process(io.data(), io.data(), out.front().size());
+        for (std::size_t c = 0; c < out.size(); ++c)
+            for (std::size_t t = 0; t < out[c].size(); ++t) {
+                error += std::pow(double(out[c][t]) - double(take.wet[c][t]), 2);
+                power += std::pow(double(take.wet[c][t]), 2);
+            }
+        sum += error / (power + 1e-8);
+    }
+    const double esr = data->valid.empty() ? s.loss_sum / double(std::max<std::int64_t>(1, s.loss_count))
+                                           : sum / double(data->valid.size());
+    if (esr < s.best_valid_esr) {
+        s.best_valid_esr = esr;
+        s.best_step = s.step;
+        s.best = s.average;
+    }
+    s.curve.push_back({s.step, double(s.step) * s.options.schedule.lanes * s.options.schedule.segment / double(sampler.total_samples()),
+                       s.loss_sum / double(std::max<std::int64_t>(1, s.loss_count)), esr, rate()});
+    s.loss_sum = 0;
+    s.loss_count = 0;
+}
+
+Trainer::Trainer(std::shared_ptr<const TrainingSet> data, TrainOptions options) {
+    const int threads = options.threads;
+    TrainerState state = Impl::fresh(*data, std::move(options));
+    impl_ = std::make_unique<Impl>(std::move(data), std::move(state), threads);
+}
+
+Trainer::Trainer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Trainer Trainer::resume(std::shared_ptr<const TrainingSet> data, const std::filesystem::path& checkpoint, int threads) {
+    check_data(*data);
+    TrainerState state = read_checkpoint(checkpoint);
+    if (state.data_fingerprint != fingerprint(*data))
+        throw Error("The checkpoint " + checkpoint.string() +
+                    " was made on other recordings; give the same dry and wet files, or train anew without --resume.");
+    return Trainer(std::make_unique<Impl>(std::move(data), std::move(state), threads));
+}
+
+Trainer::~Trainer() = default;
+Trainer::Trainer(Trainer&&) noexcept = default;
+Trainer& Trainer::operator=(Trainer&&) noexcept = default;
+
+bool Trainer::step() {
+    TrainerState& s = impl_->s;
+    const TrainSchedule& k = s.options.schedule;
+    const std::int64_t counted_from = std::max(s.best_step, k.steps / 2);
+    const bool patient = s.step - counted_from <= std::max<std::int64_t>(k.validate_every, std::int64_t(k.patience * double(k.steps)));
+    if (s.step >= k.steps || !patient) return false;
+    s.loss_sum += impl_->update();
+    ++s.loss_count;
+    if (s.step % k.validate_every == 0 || s.step == k.steps) impl_->validate();
+    return true;
+}
+
+void Trainer::calibrate(double minutes) {
+    const TrainerState before = impl_->s;
+    using Clock = std::chrono::steady_clock;
+    Impl trial(impl_->data, before, impl_->workers.count());
+    for (int i = 0; i < 3; ++i) trial.update();
+    const auto start = Clock::now();
+    std::int64_t done = 0;
+    double seconds = 0;
+    while (seconds < 2.0) {
+        trial.update();
+        ++done;
+        seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    }
+    // Late segments are longer, and validations take their share: both are counted in samples.
+    const TrainSchedule& k = before.options.schedule;
+    const double late = double(k.late_segment) / double(k.segment);
+    double valid_samples = 0;
+    for (const TrainingTake& take : impl_->data->valid) valid_samples += double(take.dry.front().size());
+    const double early_seconds = seconds / double(done);
+    const double validation = 0.35 * valid_samples / (double(k.lanes) * k.segment) / k.validate_every;
+    const double per_step = early_seconds * (1 - k.late_share + k.late_share * late + validation);
+    impl_->s.options.schedule.steps = std::max<std::int64_t>(k.validate_every, std::int64_t(60 * minutes / per_step));
+    impl_->sampler = SegmentSampler(*impl_->data, impl_->s.options.schedule, impl_->s.options.seed);
+}
+
+std::int64_t Trainer::steps_done() const noexcept { return impl_->s.step; }
+const TrainOptions& Trainer::options() const noexcept { return impl_->s.options; }
+const std::vector<TrainPoint>& Trainer::curve() const noexcept { return impl_->s.curve; }
+double Trainer::best_valid_esr() const noexcept { return impl_->s.best_valid_esr; }
+
+double Trainer::samples_per_step() const noexcept {
+    const TrainSchedule& k = impl_->s.options.schedule;
+    return k.lanes * (k.segment * (1 - k.late_share) + k.late_segment * k.late_share);
+}
+
+double Trainer::multiply_accumulates_per_step() const noexcept {
+    // Forward, its recomputation, and twice as much backward (gradients of inputs and of weights).
+    return 4.0 * static_cast<double>(impl_->s.net.macs_per_sample()) * samples_per_step();
+}
+
+Model Trainer::best_model() const {
+    return export_model(impl_->s, std::isfinite(impl_->s.best_valid_esr) ? impl_->s.best : impl_->s.average);
+}
+
+void Trainer::save_checkpoint(const std::filesystem::path& path) const {
+    TrainerState copy = impl_->s;
+    impl_->collect_lanes(copy);
+    write_checkpoint(copy, path);
+}
+
+} // namespace serpent

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// The lane-batched operators, compiled once per instruction set.
+#include "cpu/targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/lane_ops.cpp"
+#include "hwy/foreach_target.h"
+
+#include "cpu/lane_elementwise-inl.h"
+#include "cpu/lane_linear-inl.h"
+#include "cpu/lane_scan-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace serpent::kernels::HWY_NAMESPACE {
+
+const LaneOps lane_table{
+    hwy::TargetName(HWY_TARGET), linear, linear_gradient, rms_norm, rms_norm_backward, conv, conv_backward,
+    silu, silu_backward, softplus, softplus_backward, gate, gate_backward, scan, scan_carry, scan_backward};
+
+} // namespace serpent::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace serpent::kernels {
+
+const LaneOps& lane_ops(Isa isa) {
+    return *SERPENT_SELECT(isa, lane_table);
+}
+
+} // namespace serpent::kernels
+#endif

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+// Lane-batched operators: 16 independent sequences side by side, one per SIMD lane. Training puts segments of the
+// recording in the lanes, rendering puts consecutive chunks of one file there; either way every width of model
+// vectorises fully, because no operator but the horizontal sum of a gradient ever mixes lanes.
+//
+// Layout of a sequence: [steps][channels][16] floats, 64-byte aligned. `stride` counts channels from one step to the
+// next, so that an operator can work on a slice of wider rows. Weights are row-major in PyTorch's shapes. Gradients of
+// weights stay in lane form, [weight][16], until the end of a segment; they are always added to.
+// Lengths of 0 are allowed. No operator allocates, none keeps state: all are thread-safe. In-place use only where said.
+// Error bounds (float32, against float64, relative to the result): exp, expm1, sigmoid, softplus 4 ulp (the slope of
+// silu: 2e-6 absolute); linear sums as
+// usual for recursive summation, (in + 1) ulp of sum |w x|. Every operator's plain twin is in kernels/reference.
+#pragma once
+
+#include "serpent/kernels/isa.h"
+
+namespace serpent::kernels {
+
+inline constexpr int lane_count = 16;
+
+struct LaneScanShape {
+    int steps, d_inner, d_state;
+    bool tied;   ///< one decay per channel: A is [d_inner], else [d_inner][d_state]
+    bool ema;    ///< h += -q (B x - h) instead of h += q h + dt B x, with q = expm1(dt A)
+    int stride;  ///< of B and C, in channels
+};
+
+struct LaneScanInputs {
+    const float* A;   ///< decay rates, negative: [d_inner][d_state] or [d_inner]; plain weights, not lanes
+    const float* D;   ///< [d_inner]
+    const float* dt;  ///< [steps][d_inner][16], after softplus
+    const float* x;   ///< [steps][d_inner][16]
+    const float* B;   ///< [steps][d_state of stride][16]
+    const float* C;   ///< as B
+    /// expm1(dt A), [steps][decays of d_inner][16], where scan_carry() kept it; null: computed.
+    const float* q = nullptr;
+};
+
+struct LaneScanGradients {
+    float* dA;   ///< lane form, added to
+    float* dD;   ///< lane form, added to
+    float* ddt;  ///< [steps][d_inner][16], written
+    float* dx;   ///< [steps][d_inner][16], written
+    float* dB;   ///< laid out as B, added to
+    float* dC;   ///< as C, added to
+};
+
+/// y = W x + b and relatives. W's element (o, i) is at w[o * w_out + i * w_in], so the transpose needs no copy.
+struct LaneLinearShape {
+    int steps, in, out;
+    int w_out, w_in;
+    int x_stride, y_stride;
+};
+
+struct LaneOps {
+    const char* target;  ///< Highway's name of the instruction set this table was compiled for
+
+    /// y = W x + bias (bias may be null); with `add`, y += W x + bias. x and y must not overlap.
+    void (*linear)(const LaneLinearShape& shape, const float* w, const float* bias, const float* x, float* y, bool add);
+    /// dW[o][i] += sum_t dy[t][o] x[t][i], dbias[o] += sum_t dy[t][o] (lane form; dbias may be null).
+    void (*linear_gradient)(const LaneLinearShape& shape, const float* dy, const float* x, float* dw, float* dbias);
+
+    /// r = 1 / sqrt(mean_c e^2 + eps); u = e r w, then u = u * film_scale + film_shift where given ([channels][16]).
+    /// inverse_rms: [steps][16], may be null. u may be e.
+    void (*rms_norm)(int steps, int channels, const float* w, const float* film_scale, const float* film_shift,
+                     const float* e, float* u, float* inverse_rms);
+    /// Adds to de; dw, dfilm_scale, dfilm_shift in lane form (the last two null without FiLM).
+    void (*rms_norm_backward)(int steps, int channels, const float* w, const float* film_scale, const float* e,
+                              const float* inverse_rms, const float* du, float* de, float* dw, float* dfilm_scale,
+                              float* dfilm_shift);
+
+    /// y[t] = bias + sum_k w[c][k] x[t + k], bias not null: x has steps + taps - 1 rows, the first taps - 1 being history.
+    void (*conv)(int steps, int channels, int taps, const float* w, const float* bias, const float* x, float* y);
+    /// dx (steps + taps - 1 rows) is added to; dw [c][k], dbias [c] in lane form.
+    void (*conv_backward)(int steps, int channels, int taps, const float* w, const float* x, const float* dy, float* dx,
+                          float* dw, float* dbias);
+
+    /// Element-wise over count * 16 floats; y may be x, dx may be dy.
+    void (*silu)(int count, const float* x, float* y);
+    void (*silu_backward)(int count, const float* x, const float* dy, float* dx);  ///< dx = dy silu'(x)
+    void (*softplus)(int count, const float* x, float* y);
+    /// dx = dy sigmoid(x), from y = softplus(x).
+    void (*softplus_backward)(int count, const float* y, const float* dy, float* dx);
+    /// g = y silu(z); g may be y or z.
+    void (*gate)(int count, const float* y, const float* z, float* g);
+    void (*gate_backward)(int count, const float* y, const float* z, const float* dg, float* dy, float* dz);
+
+    /// Selective scan from h ([d_inner][d_state][16], start state in, end state out). y = C h + D x.
+    /// h_series [steps][d_inner][d_state][16] and q_series [steps][decays of d_inner][16] are kept where not null.
+    void (*scan)(const LaneScanShape& shape, const LaneScanInputs& in, float* h, float* y, float* h_series,
+                 float* q_series);
+    /// Phase 1 of the time-parallel form: h as in scan(), dt_sum[d_inner][16] += sum_t dt, no output. q_series as in
+    /// scan(), for phase 3 to use as `q`.
+    void (*scan_carry)(const LaneScanShape& shape, const LaneScanInputs& in, float* h, float* dt_sum, float* q_series);
+    /// Backward from the series of scan() and its start state; dh: gradient of the end state in, of the start state out.
+    void (*scan_backward)(const LaneScanShape& shape, const LaneScanInputs& in, const float* h_start,
+                          const float* h_series, const float* q_series, const float* dy, float* dh,
+                          const LaneScanGradients& out);
+};
+
+/// Throws std::invalid_argument when `isa` is not available on this machine.
+const LaneOps& lane_ops(Isa isa);
+
+} // namespace serpent::kernels

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What a model costs on this machine: live by block size and instruction set, rendering by threads, and how much of the
+// machine's measured multiply-add peak that is. Every figure is the best of many short runs: what the code can do when
+// nothing else disturbs it.
+#include "commands.h"
+
+#include "serpent/kernels/peak.h"
+#include "serpent/model.h"
+#include "serpent/render.h"
+#include "serpent/stream.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <iomanip>
+#include <iostream>
+#include <limits>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using namespace serpent;
+using Clock = std::chrono::steady_clock;
+
+constexpr int blocks[] = {1, 16, 64, 512};
+constexpr int headline_block = 64;
+
+double ns_since(Clock::time_point start) {
+    return std::chrono::duration<double, std::nano>(Clock::now() - start).count();
+}
+
+/// A decaying two-tone pattern at about -12 dBFS with pauses, the same in every channel.
+std::vector<float> test_signal(std::size_t n) {
+    std::vector<float> signal(n);
+    for (std::size_t i = 0; i < n; ++i) {
+        const double t = static_cast<double>(i), note = std::fmod(t, 12000.0);
+        signal[i] = static_cast<float>(0.35 * std::exp(-note / 4000.0) * (std::sin(0.0288 * t) + 0.5 * std::sin(0.0911 * t)));
+    }
+    return signal;
+}
+
+/// Planar buffers of any number of channels over one signal.
+struct Buffers {
+    Buffers(int channels, std::size_t n)
+        : signal(test_signal(n)), output(static_cast<std::size_t>(channels), std::vector<float>(n)) {
+        for (auto& channel : output) {
+            in.push_back(signal.data());
+            out.push_back(channel.data());
+        }
+    }
+    std::vector<float> signal;
+    std::vector<std::vector<float>> output;
+    std::vector<const float*> in;
+    std::vector<float*> out;
+};
+
+struct StreamFigure {
+    kernels::Isa isa;
+    int block;
+    double ns_per_sample;
+};
+
+StreamFigure bench_stream(const std::shared_ptr<const Model>& model, kernels::Isa isa, int block, double seconds) {
+    Stream stream(model, {.isa = isa});
+    stream.prepare(model->config.sample_rate, block);
+    Buffers buffers(model->config.channels, static_cast<std::size_t>(block));
+    const int calls = std::max(1, 1024 / block);
+    double best = std::numeric_limits<double>::infinity();
+    const auto begin = Clock::now();
+    do {
+        const auto start = Clock::now();
+        for (int i = 0; i < calls; ++i) stream.process(buffers.in.data(), buffers.out.data(), block);
+        best = std::min(best, ns_since(start) / (calls * block));
+    } while (ns_since(begin) < seconds * 1e9);
+    return {stream.isa(), block, best};
+}
+
+struct RenderFigure {
+    int threads;
+    double ns_per_sample;
+};
+
+RenderFigure bench_render(const std::shared_ptr<const Model>& model, int threads, double seconds) {
+    RendererOptions options;
+    options.threads = threads;
+    Renderer renderer(model, options);
+    const std::size_t n = renderer.preferred_block();
+    Buffers buffers(model->config.channels, n);
+    double best = std::numeric_limits<double>::infinity();
+    const auto begin = Clock::now();
+    do {
+        const auto start = Clock::now();
+        renderer.process(buffers.in.data(), buffers.out.data(), n);
+        best = std::min(best, ns_since(start) / static_cast<double>(n));
+    } while (ns_since(begin) < seconds * 1e9);
+    return {threads, best};
+}
+
+/// 1, 2, 4 and so on, and all cores.
+std::vector<int> thread_counts() {
+    const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+    std::vector<int> counts;
+    for (int n = 1; n < cores; n *= 2) counts.push_back(n);
+    counts.push_back(cores);
+    return counts;
+}
+
+struct Report {
+    std::size_t macs;
+    int sample_rate;
+    std::vector<StreamFigure> streams;
+    std::vector<RenderFigure> renders;
+    std::vector<std::pair<kernels::Isa, double>> peaks;  // multiply-adds per ns of one core
+
+    double real_time_factor(double ns_per_sample) const { return 1e9 / (ns_per_sample * sample_rate); }
+    double peak(kernels::Isa isa) const {
+        for (const auto& [which, macs_per_ns] : peaks)
+            if (which == isa) return macs_per_ns;
+        return std::numeric_limits<double>::quiet_NaN();
+    }
+    /// Of the peak of `threads` cores.
+    double share(double ns_per_sample, kernels::Isa isa, int threads = 1) const {
+        return static_cast<double>(macs) / ns_per_sample / (peak(isa) * threads);
+    }
+    double speedup(const RenderFigure& figure) const { return renders.front().ns_per_sample / figure.ns_per_sample; }
+    StreamFigure headline() const {
+        const kernels::Isa isa = kernels::default_isa();
+        return *std::find_if(streams.begin(), streams.end(), [&](const StreamFigure& f) {
+            return f.isa == isa && f.block == headline_block;
+        });
+    }
+};
+
+Report measure(const std::shared_ptr<const Model>& model, double seconds) {
+    kernels::default_isa();  // a wrong SERPENT_ISA is told before the measurements, not after
+    const auto isas = kernels::available_isas();
+    const auto threads = thread_counts();
+    const double each = seconds / static_cast<double>(isas.size() * (1 + std::size(blocks)) + 2 * threads.size());
+    Report report{model->macs_per_sample(), model->config.sample_rate, {}, {}, {}};
+    for (const kernels::Isa isa : isas) {
+        report.peaks.emplace_back(isa, kernels::measure_peak_macs_per_ns(isa, each));
+        for (const int block : blocks) report.streams.push_back(bench_stream(model, isa, block, each));
+    }
+    for (const int n : threads) report.renders.push_back(bench_render(model, n, 2 * each));
+    return report;
+}
+
+std::string name(kernels::Isa isa) { return std::string(kernels::isa_name(isa)); }
+
+void print_json(const Report& report) {
+    using nlohmann::ordered_json;
+    const StreamFigure headline = report.headline();
+    const kernels::Isa isa = kernels::default_isa();
+    ordered_json streams = ordered_json::array(), renders = ordered_json::array(), peaks = ordered_json::array();
+    for (const auto& f : report.streams)
+        streams.push_back({{"isa", name(f.isa)}, {"block", f.block}, {"ns_per_sample", f.ns_per_sample},
+                           {"real_time_factor", report.real_time_factor(f.ns_per_sample)},
+                           {"gflops", 2.0 * static_cast<double>(report.macs) / f.ns_per_sample},
+                           {"peak_share", report.share(f.ns_per_sample, f.isa)}});
+    for (const auto& f : report.renders)
+        renders.push_back({{"isa", name(isa)}, {"threads", f.threads}, {"ns_per_sample", f.ns_per_sample},
+                           {"real_time_factor", report.real_time_factor(f.ns_per_sample)},
+                           {"speedup", report.speedup(f)}, {"peak_share", report.share(f.ns_per_sample, isa, f.threads)}});
+    for (const auto& [which, macs_per_ns] : report.peaks)
+        peaks.push_back({{"isa", name(which)}, {"gflops_per_core", 2.0 * macs_per_ns}});
+    const ordered_json object = {
+        {"ns_per_sample", headline.ns_per_sample}, {"block", headline.block}, {"isa", name(headline.isa)},
+        {"results", {{"macs_per_sample", report.macs}, {"sample_rate", report.sample_rate}, {"stream", streams},
+                     {"render", renders}, {"peak", peaks}}}};
+    std::cout << object.dump(2) << '\n';
+}
+
+void print_tables(const Report& report) {
+    const auto percent = [](double share) { return 100.0 * share; };
+    std::cout << std::fixed << std::setprecision(1) << report.macs << " multiply-accumulates per sample, "
+              << report.sample_rate << " Hz\n\nLive: ns per sample by block size\n  " << std::left << std::setw(9) << "isa"
+              << std::right;
+    for (const int block : blocks) std::cout << std::setw(10) << block;
+    std::cout << std::setw(16) << "x real time" << std::setw(11) << "GFLOP/s" << std::setw(9) << "peak" << std::setw(9)
+              << "share" << '\n';
+    for (const auto& f : report.streams) {
+        if (f.block == blocks[0]) std::cout << "  " << std::left << std::setw(9) << name(f.isa) << std::right;
+        std::cout << std::setw(10) << f.ns_per_sample;
+        if (f.block != *std::rbegin(blocks)) continue;
+        std::cout << std::setw(16) << report.real_time_factor(f.ns_per_sample) << std::setw(11)
+                  << 2.0 * static_cast<double>(report.macs) / f.ns_per_sample << std::setw(9) << 2.0 * report.peak(f.isa)
+                  << std::setw(8) << percent(report.share(f.ns_per_sample, f.isa)) << "%\n";
+    }
+    const kernels::Isa isa = kernels::default_isa();
+    std::cout << "  The last four columns are for blocks of " << *std::rbegin(blocks)
+              << "; peak: multiply-adds in registers on one core, measured now.\n\nRendering on " << name(isa) << '\n'
+              << std::setw(11) << "threads" << std::setw(12) << "ns/sample" << std::setw(14) << "x real time"
+              << std::setw(10) << "scaling" << std::setw(9) << "share" << '\n';
+    for (const auto& f : report.renders)
+        std::cout << std::setw(11) << f.threads << std::setw(12) << f.ns_per_sample << std::setw(14)
+                  << report.real_time_factor(f.ns_per_sample) << std::setw(9) << report.speedup(f) << "x" << std::setw(8)
+                  << percent(report.share(f.ns_per_sample, isa, f.threads)) << "%\n";
+}
+
+} // namespace
+
+CLI::App* add_bench_command(CLI::App& app) {
+    struct Options {
+        std::string model;
+        bool json = false;
+        double seconds = 4.0;
+    };
+    auto options = std::make_shared<Options>();
+    CLI::App* command = app.add_subcommand("bench", "Measure what a model costs on this machine, live and rendering");
+    command->add_option("MODEL", options->model, "The model file")->required();
+    command->add_option("--seconds", options->seconds, "How long to measure, all together; longer is steadier")
+        ->check(CLI::Range(0.1, 3600.0))
+        ->capture_default_str();
+    command->add_flag("--json", options->json, "Print JSON for a program");
+    command->callback([options] {
+        const Report report = measure(std::make_shared<const Model>(Model::load(options->model)), options->seconds);
+        if (options->json)
+            print_json(report);
+        else
+            print_tables(report);
+    });
+    return command;
+}

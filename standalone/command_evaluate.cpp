@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "commands.h"
+#include "control_option.h"
+
+#include "serpent/errors.h"
+#include "serpent/render_file.h"
+#include "serpent/report.h"
+#include "serpent/takes.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cstdio>
+#include <iostream>
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* examples =
+    "Examples:\n"
+    "  serpent evaluate amp.safetensors dry.wav wet.wav\n"
+    "  serpent evaluate amp.safetensors dry.wav wet.wav --report amp.html      look and listen\n"
+    "  serpent evaluate pedal.safetensors --takes knobs.json --json\n"
+    "\n"
+    "Every sample counts, nothing is shifted or scaled, and the model starts from silence, as in a player. ESR is the\n"
+    "energy of the error over that of the target: 0 is perfect, 1 is as bad as silence. Read it beside 'static gain', which\n"
+    "is what turning a volume knob would reach. The envelope error tells how far the loudness is off, over 100 ms windows.\n";
+
+struct Arguments {
+    fs::path model, dry, wet, takes, report;
+    std::vector<std::string> controls;
+    std::string initial_state = "silence";
+    int threads = 0;
+    bool json = false;
+};
+
+struct Scored {
+    serpent::Take take;
+    std::string name;
+    serpent::Metrics metrics;
+};
+
+serpent::AudioBuffer read_checked(const serpent::Take& take, serpent::AudioBuffer& wet) {
+    serpent::AudioBuffer dry = serpent::read_audio(take.dry);
+    wet = serpent::read_audio(take.wet);
+    const auto differ = [&](const std::string& what, auto a, auto b) {
+        throw serpent::Error(take.dry.string() + " has " + std::to_string(a) + what + " and " + take.wet.string() + " " +
+                             std::to_string(b) + "; evaluate compares sample by sample, so give two that match");
+    };
+    if (dry.sample_rate != wet.sample_rate) differ(" Hz", dry.sample_rate, wet.sample_rate);
+    if (dry.channels.size() != wet.channels.size()) differ(" channels", dry.channels.size(), wet.channels.size());
+    if (dry.frames() != wet.frames()) differ(" samples", dry.frames(), wet.frames());
+    return dry;
+}
+
+/// Plays a take through the model; returns the mean of the channels' figures.
+serpent::Metrics score(const std::shared_ptr<const serpent::Model>& model, const serpent::Take& take,
+                       const Arguments& a, serpent::ReportPart* part) {
+    serpent::AudioBuffer wet;
+    const serpent::AudioBuffer dry = read_checked(take, wet);
+    serpent::RendererOptions options;
+    options.controls = take.controls;
+    options.threads = a.threads;
+    if (a.initial_state == "zero") options.initial_state = serpent::InitialState::zero;
+    const serpent::AudioBuffer out = serpent::render_audio(model, dry, options);
+    if (out.channels.size() != wet.channels.size())
+        throw serpent::Error(take.wet.string() + " has 1 channel, but the model gives " +
+                             std::to_string(out.channels.size()) + "; give recordings of that many channels");
+    std::vector<serpent::Metrics> channels;
+    for (std::size_t c = 0; c < out.channels.size(); ++c)
+        channels.push_back(serpent::evaluate(dry.channels[c], wet.channels[c], out.channels[c], dry.sample_rate));
+    const serpent::Metrics metrics = serpent::mean(channels);
+    if (part) *part = {take.wet.filename().string(), dry.channels[0], wet.channels[0], out.channels[0], metrics};
+    return metrics;
+}
+
+nlohmann::json to_json(const serpent::Metrics& m) {
+    return {{"esr", m.esr}, {"esr_pre", m.esr_pre}, {"mrstft", m.mrstft}, {"envelope_rms_db", m.envelope_rms_db},
+            {"envelope_max_db", m.envelope_max_db}, {"static_gain_esr", m.static_gain_esr}, {"static_gain", m.static_gain}};
+}
+
+void print_table(const std::vector<Scored>& scored, const serpent::Metrics& mean) {
+    std::printf("%-34s %10s %10s %8s %12s %12s %12s\n", "", "ESR", "ESR pre", "MR-STFT", "envelope dB", "largest dB",
+                "static gain");
+    const auto row = [](const std::string& name, const serpent::Metrics& m) {
+        std::printf("%-34s %10.3g %10.3g %8.4f %12.2f %12.2f %12.3g\n", name.c_str(), m.esr, m.esr_pre, m.mrstft,
+                    m.envelope_rms_db, m.envelope_max_db, m.static_gain_esr);
+    };
+    for (const Scored& s : scored) row(s.name, s.metrics);
+    if (scored.size() > 1) row("mean", mean);
+    std::printf("\n%s\n", serpent::esr_in_words(mean.esr).c_str());
+}
+
+std::vector<Scored> plan(const Arguments& a, const serpent::Model& model) {
+    if (a.takes.empty()) {
+        if (a.dry.empty() || a.wet.empty()) throw serpent::Error("give a DRY and a WET recording, or --takes FILE.json");
+        return {{{a.dry, a.wet, control_values(model, a.controls)}, a.wet.filename().string(), {}}};
+    }
+    if (!a.dry.empty() || !a.controls.empty())
+        throw serpent::Error("--takes names its own recordings and controls; leave out DRY, WET and --control");
+    const serpent::TakesFile file = serpent::TakesFile::load(a.takes);
+    std::vector<Scored> list;
+    for (serpent::Take take : file.test.empty() ? file.takes : file.test) {
+        std::vector<std::string> settings;
+        for (std::size_t i = 0; i < file.controls.size(); ++i)
+            settings.push_back(file.controls[i].name + "=" + std::to_string(take.controls[i]));
+        const std::string name = serpent::describe_controls(file.controls, take.controls);
+        take.controls = control_values(model, settings);  // by name: the model may list them in another order
+        list.push_back({take, name, {}});
+    }
+    return list;
+}
+
+void run(const Arguments& a) {
+    const auto model = std::make_shared<const serpent::Model>(serpent::Model::load(a.model));
+    std::vector<Scored> scored = plan(a, *model);
+    serpent::ReportData report;
+    std::vector<serpent::Metrics> all;
+    for (Scored& s : scored) {
+        const bool shown = !a.report.empty() && report.parts.size() < 3;  // the page carries their audio
+        serpent::ReportPart part;
+        s.metrics = score(model, s.take, a, shown ? &part : nullptr);
+        if (shown) report.parts.push_back(std::move(part));
+        all.push_back(s.metrics);
+    }
+    const serpent::Metrics mean = serpent::mean(all);
+    if (!a.report.empty()) {
+        report.title = model->metadata.name;
+        report.subtitle = model->metadata.gear;
+        report.command = command_line();
+        report.sample_rate = model->config.sample_rate;
+        report.facts = {{"Parameters", std::to_string(model->parameter_count())}};
+        serpent::write_report(a.report, report);
+        std::cerr << "report: " << a.report.string() << '\n';
+    }
+    if (!a.json) return print_table(scored, mean);
+    nlohmann::json json = to_json(mean);
+    if (!a.takes.empty()) {
+        json["takes"] = nlohmann::json::array();
+        for (const Scored& s : scored) {
+            nlohmann::json one = to_json(s.metrics);
+            one["name"] = s.name;
+            one["wet"] = s.take.wet.string();
+            json["takes"].push_back(one);
+        }
+    }
+    std::cout << json.dump(2) << '\n';
+}
+
+} // namespace
+
+CLI::App* add_evaluate_command(CLI::App& app) {
+    const auto a = std::make_shared<Arguments>();
+    CLI::App* command = app.add_subcommand("evaluate", "Measure how close a model comes to a recording of the device");
+    command->footer(examples);
+    command->add_option("MODEL", a->model, "The model: a .safetensors file")->required()->type_name("");
+    command->add_option("DRY", a->dry, "What went into the device")->type_name("");
+    command->add_option("WET", a->wet, "What came out of it, aligned, equally long")->type_name("");
+    command->add_option("--takes", a->takes, "Score the takes of this file's \"test\" list (or else \"takes\")")->type_name("FILE");
+    add_control_option(*command, a->controls);
+    command->add_option("--initial-state", a->initial_state, "silence (the default) or zero")->type_name("STATE")
+        ->check(CLI::IsMember({"silence", "zero"}).description(""));
+    command->add_option("--threads", a->threads, "Threads to use (default: all cores)")->type_name("N")
+        ->check(CLI::NonNegativeNumber.description(""));
+    command->add_option("--report", a->report, "Also write an HTML page with plots and players")->type_name("FILE");
+    command->add_flag("--json", a->json, "Print the figures as JSON");
+    command->callback([a] { run(*a); });
+    return command;
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "commands.h"
+
+#include "serpent/model.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <iomanip>
+#include <iostream>
+#include <memory>
+#include <sstream>
+#include <string>
+
+namespace {
+
+using nlohmann::ordered_json;
+using serpent::Model;
+
+/// A text out of a stranger's file, safe for a terminal: no control characters, further lines aligned with the first.
+std::string shown(const std::string& text, std::size_t margin) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto code = static_cast<unsigned char>(text[i]);
+        const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0;
+        if (text[i] == '\n') {
+            out += '\n' + std::string(margin, ' ');
+        } else if (code == 0xc2 && next >= 0x80 && next < 0xa0) {
+            ++i;  // the C1 control characters, in UTF-8
+        } else if (code >= 0x20 && code != 0x7f) {
+            out += text[i];
+        }
+    }
+    return out;
+}
+
+constexpr int label_width = 13;
+
+void line(const std::string& label, const std::string& value) {
+    if (value.empty()) return;
+    std::cout << std::left << std::setw(label_width) << label << shown(value, label_width) << '\n';
+}
+
+/// Three significant digits, or all those before the point.
+std::string rounded(double value) {
+    std::ostringstream text;
+    if (std::fabs(value) >= 1000 && std::fabs(value) < 1e9) text << std::fixed << std::setprecision(0) << value;
+    else text << std::setprecision(3) << value;
+    return text.str();
+}
+
+std::string rounded_time(double milliseconds) {
+    if (!std::isfinite(milliseconds)) return "for ever";
+    return milliseconds >= 1000 ? rounded(milliseconds / 1000) + " s" : rounded(milliseconds) + " ms";
+}
+
+bool has_biases(const Model& model) {
+    return std::any_of(model.weights.layers.begin(), model.weights.layers.end(), [](const serpent::LayerWeights& layer) {
+        return !layer.in_proj_bias.empty() || !layer.x_proj_bias.empty() || !layer.out_proj_bias.empty();
+    });
+}
+
+ordered_json config_json(const serpent::ModelConfig& config) {
+    ordered_json controls = ordered_json::array();
+    for (const auto& control : config.controls) {
+        controls.push_back({{"name", control.name}, {"min", control.min}, {"max", control.max},
+                            {"default", control.default_value}, {"unit", control.unit}});
+    }
+    return {{"kind", config.kind}, {"sample_rate", config.sample_rate}, {"channels", config.channels},
+            {"d_model", config.d_model}, {"n_layers", config.n_layers}, {"d_state", config.d_state},
+            {"d_conv", config.d_conv}, {"expand", config.expand}, {"dt_rank", config.dt_rank},
+            {"a", config.a == serpent::DecayShape::tied ? "tied" : "full"},
+            {"b_bar", config.b_bar == serpent::BBar::ema ? "ema" : "euler"},
+            {"final_norm", config.final_norm}, {"skip", config.skip}, {"controls", controls}};
+}
+
+/// The training record, which may hold anything: null when it is no JSON or nested beyond reason.
+ordered_json parse_training(const std::string& text) {
+    bool too_deep = false;
+    const auto keep = [&](int depth, ordered_json::parse_event_t, ordered_json&) {
+        too_deep = too_deep || depth > 16;
+        return !too_deep;
+    };
+    ordered_json parsed = ordered_json::parse(text, keep, false);
+    return too_deep || parsed.is_discarded() ? ordered_json() : parsed;
+}
+
+void print_training(const std::string& text) {
+    if (text.empty()) return;
+    const ordered_json record = parse_training(text);
+    if (!record.is_object()) return line("Training", text.substr(0, 200));
+    std::cout << "Training\n";
+    for (const auto& [key, value] : record.items()) {
+        if (value.is_array() && value.size() > 8) continue;  // curves are for programs: --json has them
+        std::string figure = value.is_string() ? value.get<std::string>() : value.dump();
+        if (value.is_number_float()) figure = rounded(value.get<double>());
+        if (figure.size() > 200) figure = figure.substr(0, 200) + "...";
+        std::cout << "  " << std::left << std::setw(24) << shown(key, 0) << ' ' << shown(figure, 27) << '\n';
+    }
+}
+
+void print_card(const Model& model) {
+    const auto& config = model.config;
+    const auto& about = model.metadata;
+    const auto number = [](auto value) { return std::to_string(value); };
+    line("Name", about.name);
+    line("Author", about.author);
+    line("Licence", about.license);
+    line("Gear", about.gear);
+    line("Description", about.description);
+    line("Model", config.kind + ", " + number(config.channels) + (config.channels == 1 ? " channel" : " channels") + " at " +
+                      number(config.sample_rate) + " Hz");
+    line("Size", number(config.n_layers) + " layers, d_model " + number(config.d_model) + ", d_inner " +
+                     number(config.d_inner()) + ", d_state " + number(config.d_state) + ", d_conv " + number(config.d_conv) +
+                     ", dt_rank " + number(config.dt_rank));
+    line("Options", std::string(config.a == serpent::DecayShape::tied ? "one decay per channel" : "full A") +
+                        (config.b_bar == serpent::BBar::ema ? ", ema input" : ", Euler input") +
+                        (has_biases(model) ? ", biases" : "") + (config.final_norm ? ", final norm" : "") +
+                        (config.skip ? ", skip" : ""));
+    const auto parameters = model.parameter_count(), macs = model.macs_per_sample();
+    line("Parameters", number(parameters) + " (" + rounded(static_cast<double>(parameters) * 4 / 1024) + " kB in float32)");
+    line("Cost", number(macs) + " multiply-accumulates per sample, " +
+                     rounded(static_cast<double>(macs) * config.sample_rate * 1e-6) + " million per second");
+    const serpent::TimeConstants memory = serpent::time_constants(model);
+    const double ms = 1000.0 / config.sample_rate;
+    line("Memory", "time constants from " + rounded_time(memory.shortest_samples * ms) + " to " +
+                       rounded_time(memory.longest_samples * ms) + " (at silence)");
+    for (const auto& control : config.controls) {
+        line("Control", control.name + ": " + rounded(control.min) + " to " + rounded(control.max) + ", default " +
+                            rounded(control.default_value) + (control.unit.empty() ? "" : " " + control.unit));
+    }
+    if (about.loudness_db) line("Loudness", rounded(*about.loudness_db) + " dB for an input of -18 dBFS");
+    if (about.input_level_dbu) line("Input level", rounded(*about.input_level_dbu) + " dBu at full scale");
+    for (const auto& [key, text] : about.other) line("Other", key + ": " + text.substr(0, 200));
+    print_training(about.training);
+}
+
+void print_json(const Model& model, const std::string& path) {
+    const auto& about = model.metadata;
+    const auto or_null = [](const std::optional<double>& value) { return value ? ordered_json(*value) : ordered_json(); };
+    const serpent::TimeConstants memory = serpent::time_constants(model);
+    const double ms = 1000.0 / model.config.sample_rate;
+    const ordered_json training = parse_training(about.training);
+    const ordered_json object = {
+        {"file", path}, {"name", about.name}, {"author", about.author}, {"license", about.license},
+        {"description", about.description}, {"gear", about.gear}, {"config", config_json(model.config)},
+        {"biases", has_biases(model)}, {"parameters", model.parameter_count()},
+        {"macs_per_sample", model.macs_per_sample()},
+        {"time_constants_ms", {memory.shortest_samples * ms, memory.longest_samples * ms}},
+        {"loudness_db", or_null(about.loudness_db)}, {"input_level_dbu", or_null(about.input_level_dbu)},
+        {"other", about.other}, {"training", training.is_null() ? ordered_json(about.training) : training},
+    };
+    std::cout << object.dump(2, ' ', false, ordered_json::error_handler_t::replace) << '\n';
+}
+
+} // namespace
+
+CLI::App* add_info_command(CLI::App& app) {
+    struct Options {
+        std::string model;
+        bool json = false;
+    };
+    auto options = std::make_shared<Options>();
+    CLI::App* command = app.add_subcommand("info", "Show what a model file holds: its card, sizes, cost and memory");
+    command->add_option("MODEL", options->model, "The model file")->required();
+    command->add_flag("--json", options->json, "Print JSON for a program");
+    command->callback([options] {
+        const Model model = Model::load(options->model);
+        if (options->json) print_json(model, options->model);
+        else print_card(model);
+    });
+    return command;
+}

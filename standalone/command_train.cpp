@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "commands.h"
+#include "interrupt.h"
+#include "progress.h"
+#include "train_outcome.h"
+
+#include "serpent/errors.h"
+#include "serpent/training_data.h"
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* examples =
+    "Examples:\n"
+    "  serpent signal -o dry.wav                        a signal to play through the gear while recording it\n"
+    "  serpent train dry.wav wet.wav -o amp.safetensors --minutes 10\n"
+    "  serpent train dry.wav wet.wav -o comp.safetensors --preset max --valid dry2.wav wet2.wav\n"
+    "  serpent train dry.wav wet.wav -o amp.safetensors --resume       goes on where Ctrl-C or a power cut ended it\n"
+    "  serpent train --takes knobs.json -o pedal.safetensors           one model with knobs\n"
+    "\n"
+    "Dry is what went into the gear, wet what came out, same rate, at least some seconds, better three minutes. The delay\n"
+    "of the recording is found and removed. Beside the model appears a report, MODEL.html: look and listen before you\n"
+    "keep it. Presets: nano is the cheapest to play, standard suits most gear, max is for compressors and patience.\n";
+
+struct Arguments {
+    fs::path dry, wet, takes, output, report;
+    std::vector<fs::path> valid;
+    std::string preset = "standard", device = "auto", config_json, schedule_json;
+    serpent::TrainingDataOptions data;
+    std::optional<double> minutes, epochs;
+    std::uint64_t seed = 1;
+    int threads = 0;
+    bool resume = false, no_report = false;
+    serpent::Metadata metadata;
+};
+
+fs::path with_suffix(fs::path path, const char* suffix) {
+    path += suffix;
+    return path;
+}
+
+serpent::TrainingData load_data(const Arguments& a) {
+    if (!a.takes.empty()) {
+        if (!a.dry.empty()) throw serpent::Error("give either DRY and WET or --takes FILE, not both");
+        return serpent::load_takes(serpent::TakesFile::load(a.takes), a.data);
+    }
+    if (a.dry.empty() || a.wet.empty()) throw serpent::Error("give a DRY and a WET recording, or --takes FILE.json");
+    std::optional<std::pair<fs::path, fs::path>> valid;
+    if (!a.valid.empty()) valid = {a.valid[0], a.valid[1]};
+    return serpent::load_pair(a.dry, a.wet, valid, a.data);
+}
+
+/// A new run with its number of steps decided, or the one that the checkpoint holds.
+serpent::Trainer make_trainer(const Arguments& a, const std::shared_ptr<const serpent::TrainingSet>& set,
+                              const fs::path& checkpoint) {
+    if (a.resume) {
+        if (!fs::exists(checkpoint))
+            throw serpent::Error("there is no " + checkpoint.string() +
+                                 " to resume from: that training ended or never began; leave out --resume");
+        serpent::Trainer trainer = serpent::Trainer::resume(set, checkpoint, a.threads);
+        std::cerr << "resuming at step " << trainer.steps_done() << " of " << trainer.options().schedule.steps << '\n';
+        return trainer;
+    }
+    serpent::TrainOptions options = serpent::train_preset(a.preset);
+    options.seed = a.seed;
+    options.threads = a.threads;
+    if (!a.config_json.empty()) override_config(options, a.config_json);
+    if (!a.schedule_json.empty()) override_schedule(options, a.schedule_json);
+    if (a.epochs) {
+        std::size_t samples = 0;
+        for (const serpent::TrainingTake& take : set->train) samples += take.dry.front().size();
+        const auto& k = options.schedule;
+        const double per_step = k.lanes * (k.segment * (1 - k.late_share) + k.late_segment * k.late_share);
+        options.schedule.steps = std::max<std::int64_t>(1, std::llround(*a.epochs * double(samples) / per_step));
+    }
+    serpent::Trainer trainer(set, options);
+    if (a.minutes || (!a.epochs && a.schedule_json.find("steps") == std::string::npos)) {
+        std::cerr << "timing this machine...\n";
+        trainer.calibrate(a.minutes.value_or(10.0));
+    }
+    return trainer;
+}
+
+std::string figures(const serpent::Trainer& t) {
+    if (t.curve().empty()) return {};
+    char text[96];
+    std::snprintf(text, sizeof text, "epoch %.1f  validation ESR %.3g  best %.3g", t.curve().back().epoch,
+                  t.curve().back().valid_esr, t.best_valid_esr());
+    return text;
+}
+
+/// Trains until done or interrupted; returns the seconds spent.
+double train(serpent::Trainer& trainer, const fs::path& checkpoint) {
+    using Clock = std::chrono::steady_clock;
+    constexpr double checkpoint_every_s = 30.0;
+    const auto begin = Clock::now();
+    auto saved = begin;
+    Progress progress("training");
+    trainer.save_checkpoint(checkpoint);
+    while (!interrupted() && trainer.step()) {
+        progress.update(double(trainer.steps_done()) / double(trainer.options().schedule.steps), figures(trainer));
+        if (std::chrono::duration<double>(Clock::now() - saved).count() > checkpoint_every_s) {
+            trainer.save_checkpoint(checkpoint);
+            saved = Clock::now();
+        }
+    }
+    return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+void run(Arguments a) {
+    if (a.device == "cuda") throw serpent::Error("--device cuda: this build has no GPU support; use --device cpu or leave it out");
+    if (!a.valid.empty() && !a.takes.empty()) throw serpent::Error("--valid goes with DRY and WET; put a \"valid\" list into the takes file");
+    if (fs::is_directory(a.output)) throw serpent::Error(a.output.string() + " is a folder; -o names the model file to write");
+    const serpent::TrainingData data = load_data(a);
+    for (const std::string& note : data.notes) std::cerr << "  " << note << '\n';
+    const fs::path checkpoint = with_suffix(a.output, ".checkpoint");
+    serpent::Trainer trainer = make_trainer(a, data.set, checkpoint);
+    watch_interrupts();
+    const double wall_s = train(trainer, checkpoint);
+    trainer.save_checkpoint(checkpoint);
+
+    const TrainOutcome outcome = assess(trainer, data, wall_s, a.metadata, a.output, command_line());
+    outcome.model.save(a.output);
+    print_outcome(outcome, trainer, wall_s);
+    std::cerr << "model:  " << a.output.string() << '\n';
+    if (!a.no_report) {
+        const fs::path report = a.report.empty() ? with_suffix(fs::path(a.output).replace_extension(), ".html") : a.report;
+        write_train_report(report, outcome, trainer, data, command_line());
+        std::cerr << "report: " << report.string() << "  (open it in a browser)\n";
+    }
+    if (interrupted()) {
+        std::cerr << "stopped early: the model is the best so far; the same command with --resume goes on\n";
+    } else {
+        fs::remove(checkpoint);
+    }
+}
+
+} // namespace
+
+CLI::App* add_train_command(CLI::App& app) {
+    const auto a = std::make_shared<Arguments>();
+    CLI::App* command = app.add_subcommand("train", "Turn a dry and a wet recording of a device into a model");
+    command->footer(examples);
+    command->add_option("DRY", a->dry, "What went into the device")->type_name("");
+    command->add_option("WET", a->wet, "What came out of it")->type_name("");
+    command->add_option("--takes", a->takes, "Several takes of one device at named knob settings (JSON)")->type_name("FILE");
+    command->add_option("--valid", a->valid, "Another pair, to choose the best weights by; else the end of the recording")
+        ->expected(2)->type_name("DRY WET");
+    command->add_option("-o,--output", a->output, "The model to write")->required()->type_name("MODEL");
+    command->add_option("--preset", a->preset, "nano, standard (the default) or max")->type_name("NAME")
+        ->check(CLI::IsMember(serpent::train_preset_names()).description(""));
+    auto* minutes = command->add_option("--minutes", a->minutes, "How long to train (default 10); steps are fixed at the start")
+        ->type_name("M")->check(CLI::PositiveNumber.description(""));
+    command->add_option("--epochs", a->epochs, "How often to go through the recording instead")
+        ->type_name("N")->check(CLI::PositiveNumber.description(""))->excludes(minutes);
+    command->add_flag("--resume", a->resume, "Go on from MODEL.checkpoint, with the same result as if never stopped");
+    command->add_option("--latency", a->data.latency_samples, "Delay of the wet in samples; else it is found")->type_name("N");
+    command->add_option("--seed", a->seed, "Another number gives another, equally good model")->type_name("N");
+    command->add_option("--threads", a->threads, "Threads to use; the result does not depend on it")->type_name("N")
+        ->check(CLI::NonNegativeNumber.description(""));
+    command->add_option("--device", a->device, "auto or cpu")->type_name("NAME")
+        ->check(CLI::IsMember({"auto", "cpu", "cuda"}).description(""));
+    command->add_option("--report", a->report, "Where to write the report (default: beside the model)")->type_name("FILE");
+    command->add_flag("--no-report", a->no_report, "Write no report");
+    command->add_option("--name", a->metadata.name, "The model's name (default: that of its file)")->type_name("TEXT");
+    command->add_option("--author", a->metadata.author, "Who made it")->type_name("TEXT");
+    command->add_option("--license", a->metadata.license, "Under what terms others may use it")->type_name("TEXT");
+    command->add_option("--gear", a->metadata.gear, "What was captured")->type_name("TEXT");
+    command->add_option("--description", a->metadata.description, "What others should know")->type_name("TEXT");
+    command->add_option("--config", a->config_json, "For experiments: changes the preset's model, as {\"d_state\": 8}")
+        ->type_name("JSON");
+    command->add_option("--schedule", a->schedule_json, "Likewise the training, as {\"rate\": 0.002}")->type_name("JSON");
+    command->callback([a] { run(*a); });
+    return command;
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The sub-commands. Each adds itself to the application, and runs in its callback once the command line is parsed:
+// errors leave it as exceptions (serpent::Error for anything that a person can put right), results go to stdout,
+// everything said along the way to stderr.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <string>
+
+CLI::App* add_render_command(CLI::App& app);
+CLI::App* add_train_command(CLI::App& app);
+CLI::App* add_evaluate_command(CLI::App& app);
+CLI::App* add_info_command(CLI::App& app);
+CLI::App* add_bench_command(CLI::App& app);
+CLI::App* add_signal_command(CLI::App& app);
+CLI::App* add_import_command(CLI::App& app);
+
+/// What the user typed, for reports and model cards: "serpent train dry.wav wet.wav -o amp.safetensors".
+const std::string& command_line();

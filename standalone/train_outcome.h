@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What a training came to: the model with its card filled in, its figures, and the report about it.
+#pragma once
+
+#include "serpent/report.h"
+#include "serpent/training_data.h"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+struct TrainOutcome {
+    serpent::Model model;
+    std::vector<serpent::ReportPart> parts;  ///< the validation part, one for each take; first channel
+    serpent::Metrics mean;
+};
+
+/// Plays the validation part through the best weights, and fills in the model's metadata.
+TrainOutcome assess(const serpent::Trainer& trainer, const serpent::TrainingData& data, double wall_s,
+                    serpent::Metadata metadata, const std::filesystem::path& output, const std::string& command_line);
+
+void print_outcome(const TrainOutcome& outcome, const serpent::Trainer& trainer, double wall_s);
+
+void write_train_report(const std::filesystem::path& path, const TrainOutcome& outcome, const serpent::Trainer& trainer,
+                        const serpent::TrainingData& data, const std::string& command_line);

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The whole model, sample by sample in double, straight from the equations of docs/model_format.md and sharing no code
+// with the library nor with kernels/reference: a second opinion on the reference model.
+#pragma once
+
+#include "serpent/model.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace serpent::test {
+
+class PlainForward {
+public:
+    using Vector = std::vector<double>;
+
+    PlainForward(const Model& model, const std::vector<float>& controls = {}) : m_(model), c_(model.config) {
+        conv_.assign(count(c_.n_layers * (c_.d_conv - 1) * c_.d_inner()), 0.0);
+        h_.assign(count(c_.n_layers * c_.d_inner() * c_.d_state), 0.0);
+        for (std::size_t i = 0; i < c_.controls.size(); ++i) {
+            const Control& k = c_.controls[i];
+            const double v = controls.empty() ? k.default_value : std::clamp(controls[i], k.min, k.max);
+            knobs_.push_back(2.0 * (v - k.min) / (double(k.max) - k.min) - 1.0);
+        }
+    }
+
+    void set_state(const State& state) {
+        conv_.assign(state.conv.begin(), state.conv.end());
+        h_.assign(state.h.begin(), state.h.end());
+    }
+    const Vector& conv() const { return conv_; }
+    const Vector& h() const { return h_; }
+
+    /// One sample of every channel.
+    Vector step(const Vector& in) {
+        const Weights& w = m_.weights;
+        Vector e = product(w.encoder_weight, w.encoder_bias, in);
+        for (int layer = 0; layer < c_.n_layers; ++layer) {
+            Vector u = norm(e, w.layers[count(layer)].norm);
+            if (!knobs_.empty()) u = modulate(u, w.layers[count(layer)]);
+            const Vector out = block(layer, u);
+            for (std::size_t i = 0; i < e.size(); ++i) e[i] += out[i];
+        }
+        if (c_.final_norm) e = norm(e, w.norm_f);
+        Vector out = product(w.decoder_weight, w.decoder_bias, e);
+        if (c_.skip) for (std::size_t i = 0; i < out.size(); ++i) out[i] += double(w.skip[i]) * in[i];
+        return out;
+    }
+
+private:
+    static std::size_t count(int n) { return static_cast<std::size_t>(n); }
+    static double silu(double x) { return x / (1 + std::exp(-x)); }
+    static double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x))); }
+
+    static Vector product(const std::vector<float>& weight, const std::vector<float>& bias, const Vector& in) {
+        Vector out(weight.size() / in.size());
+        for (std::size_t r = 0; r < out.size(); ++r) {
+            out[r] = bias.empty() ? 0.0 : bias[r];
+            for (std::size_t i = 0; i < in.size(); ++i) out[r] += double(weight[r * in.size() + i]) * in[i];
+        }
+        return out;
+    }
+
+    static Vector norm(const Vector& e, const std::vector<float>& weight) {
+        double power = 0;
+        for (double v : e) power += v * v / double(e.size());
+        Vector out(e);
+        for (std::size_t i = 0; i < e.size(); ++i) out[i] *= weight[i] / std::sqrt(power + 1e-5);
+        return out;
+    }
+
+    Vector modulate(const Vector& u, const LayerWeights& w) const {
+        Vector hidden = product(m_.weights.film_hidden_weight, m_.weights.film_hidden_bias, knobs_);
+        for (double& v : hidden) v = std::tanh(v);
+        const Vector film = product(w.film_weight, w.film_bias, hidden);
+        Vector out(u);
+        for (std::size_t i = 0; i < u.size(); ++i) out[i] = u[i] * (1 + film[i]) + film[u.size() + i];
+        return out;
+    }
+
+    Vector block(int layer, const Vector& u) {
+        const LayerWeights& w = m_.weights.layers[count(layer)];
+        const std::size_t d = count(c_.d_inner()), n = count(c_.d_state), taps = count(c_.d_conv), rank = count(c_.dt_rank);
+        const Vector xz = product(w.in_proj, w.in_proj_bias, u);
+        double* past = conv_.data() + count(layer) * (taps - 1) * d;
+        Vector x(d);
+        for (std::size_t c = 0; c < d; ++c) {
+            double sum = w.conv_bias[c] + double(w.conv_weight[c * taps + taps - 1]) * xz[c];
+            for (std::size_t t = 0; t + 1 < taps; ++t) sum += double(w.conv_weight[c * taps + t]) * past[t * d + c];
+            x[c] = silu(sum);
+        }
+        if (taps > 1) {
+            std::copy(past + d, past + (taps - 1) * d, past);
+            std::copy_n(xz.begin(), d, past + (taps - 2) * d);
+        }
+        const Vector p = product(w.x_proj, w.x_proj_bias, x);
+        const Vector dt = product(w.dt_proj, w.dt_proj_bias, Vector(p.begin(), p.begin() + std::ptrdiff_t(rank)));
+        Vector y(d);
+        for (std::size_t c = 0; c < d; ++c) {
+            const double step = softplus(dt[c]);
+            y[c] = double(w.D[c]) * x[c];
+            for (std::size_t s = 0; s < n; ++s) {
+                const double a = -std::exp(double(w.A_log[c_.a == DecayShape::tied ? c : c * n + s]));
+                const double q = std::expm1(step * a), bx = p[rank + s] * x[c];
+                double& h = h_[(count(layer) * d + c) * n + s];
+                h += c_.b_bar == BBar::ema ? -q * (bx - h) : q * h + step * bx;
+                y[c] += p[rank + n + s] * h;
+            }
+            y[c] *= silu(xz[d + c]);
+        }
+        return product(w.out_proj, w.out_proj_bias, y);
+    }
+
+    const Model& m_;
+    const ModelConfig& c_;
+    Vector conv_, h_, knobs_;
+};
+
+} // namespace serpent::test

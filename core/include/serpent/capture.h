@@ -43,7 +43,7 @@ std::vector<float> capture_signal(int sample_rate, double seconds = capture_sign
 std::optional<CaptureLayout> recognise(std::span<const float> dry, int sample_rate);
 
 /// How far the gear agrees with itself: ESR of the repeated part's second time against its first. No model can be
-/// expected to do better. wet: aligned, at least layout.length samples.
+/// expected to do better. wet: aligned; throws Error unless it holds the repeated part to its end.
 double self_esr(std::span<const float> wet, const CaptureLayout& layout);
 
 } // namespace serpent

@@ -282,7 +282,7 @@ std::optional<CaptureLayout> recognise(std::span<const float> dry, int sample_ra
 }
 
 double self_esr(std::span<const float> wet, const CaptureLayout& layout) {
-    if (wet.size() < layout.length)
+    if (wet.size() < layout.repeat_second.end)
         throw Error("the wet take is shorter than the capture signal, so that its repeated part cannot be compared");
     const auto part = [&](const CaptureSection& s) { return wet.subspan(s.begin, s.size()); };
     return esr(part(layout.repeat_first), part(layout.repeat_second));

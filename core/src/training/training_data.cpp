@@ -102,7 +102,8 @@ Prepared prepare(const fs::path& dry, const fs::path& wet, const TrainingDataOpt
     p.latency_samples = choose_latency(recording, dry, wet, options, notes);
     p.take = aligned(std::move(recording), p.latency_samples, wet);
     if (p.layout) {
-        if (p.take.wet.front().size() >= p.layout->length) p.self_esr = self_esr(p.take.wet.front(), *p.layout);
+        // Without the latency the wet may be some samples short of the whole signal; the repeated part is all it takes.
+        if (p.take.wet.front().size() >= p.layout->repeat_second.end) p.self_esr = self_esr(p.take.wet.front(), *p.layout);
         notes.push_back("the dry is serpent's capture signal: aligned by its markers");
     }
     return p;

@@ -33,8 +33,9 @@ inline std::vector<float> interleaved(const Planar& signal) {
     return samples;
 }
 
-/// One process() call on samples [first, first + n).
-inline void process(Stream& stream, const Planar& in, Planar& out, std::size_t first, std::size_t n) {
+/// One process() call of a Stream or a Player on samples [first, first + n).
+template <class Plays>
+void process(Plays& stream, const Planar& in, Planar& out, std::size_t first, std::size_t n) {
     std::vector<const float*> from;
     std::vector<float*> to;
     for (const auto& channel : in) from.push_back(channel.data() + first);
@@ -43,7 +44,8 @@ inline void process(Stream& stream, const Planar& in, Planar& out, std::size_t f
 }
 
 /// The whole signal in blocks of the given sizes, over and over.
-inline Planar play(Stream& stream, const Planar& in, const std::vector<std::size_t>& blocks) {
+template <class Plays>
+Planar play(Plays& stream, const Planar& in, const std::vector<std::size_t>& blocks) {
     Planar out(in.size(), std::vector<float>(in[0].size(), NAN));
     std::size_t at = 0;
     for (std::size_t i = 0; at < in[0].size(); ++i) {
@@ -56,6 +58,10 @@ inline Planar play(Stream& stream, const Planar& in, const std::vector<std::size
 
 inline std::shared_ptr<const Model> golden_model(const std::string& name) {
     return std::make_shared<Model>(Model::load(std::string(SERPENT_TEST_DATA) + "/models/" + name + ".safetensors"));
+}
+
+inline std::shared_ptr<const Model> shipped_model(const std::string& name) {
+    return std::make_shared<Model>(Model::load(std::string(SERPENT_ASSETS) + "/models/" + name + ".safetensors"));
 }
 
 /// `suffix` is "in", "out" and the like.

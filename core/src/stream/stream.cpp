@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "serpent/stream.h"
 
-#include "model/film.h"
-#include "model/silence.h"
+#include "model/at_rate.h"
 #include "serpent/errors.h"
 #include "serpent/kernels/flush_denormals.h"
-#include "serpent/kernels/live.h"
-#include "stream/live_weights.h"
+#include "stream/instances.h"
+#include "stream/resampled.h"
 
-#include <algorithm>
 #include <cmath>
-#include <span>
-#include <stdexcept>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -19,7 +16,8 @@ namespace serpent {
 
 namespace {
 
-constexpr double control_ramp_s = 0.010;  // short enough to feel immediate, long enough not to click
+constexpr int default_max_block = 512;
+constexpr ResamplerQuality resampler_quality = ResamplerQuality::medium;
 
 std::shared_ptr<const Model> checked(std::shared_ptr<const Model> model) {
     if (!model) throw Error("Stream needs a model, but was given none; load one with Model::load().");
@@ -27,76 +25,82 @@ std::shared_ptr<const Model> checked(std::shared_ptr<const Model> model) {
     return model;
 }
 
-kernels::LiveEngine make_engine(const Model& model, std::optional<kernels::Isa> isa) {
-    try {
-        return {live_config(model.config), live_weights(model.weights), isa ? *isa : kernels::default_isa()};
-    } catch (const std::invalid_argument& error) {
-        throw Error(error.what());
-    }
+const StreamOptions& checked(const StreamOptions& options) {
+    if (options.instances < 1)
+        throw Error("StreamOptions::instances is " + std::to_string(options.instances) + "; it must be at least 1.");
+    if (options.oversampling != 1 && options.oversampling != 2 && options.oversampling != 4)
+        throw Error("StreamOptions::oversampling is " + std::to_string(options.oversampling) + "; it must be 1, 2 or 4.");
+    return options;
+}
+
+std::vector<float> default_controls(const ModelConfig& config) {
+    std::vector<float> values;
+    for (const Control& control : config.controls) values.push_back(control.default_value);
+    return values;
 }
 
 } // namespace
 
 struct Stream::Impl {
-    Impl(std::shared_ptr<const Model> the_model, const StreamOptions& options)
-        : model(std::move(the_model)),
-          initial_state(options.initial_state),
-          engine(make_engine(*model, options.isa)),
-          solver(*model),
-          start(zero_state(model->config)),
-          coefficients(film(*model)),
-          ramp_samples(static_cast<int>(std::lround(control_ramp_s * model->config.sample_rate))) {
-        for (const Control& control : model->config.controls) controls.push_back(control.default_value);
+    Impl(std::shared_ptr<const Model> the_model, const StreamOptions& the_options)
+        : model(std::move(the_model)), options(the_options) {
+        prepare(model->config.sample_rate, default_max_block);
+    }
+
+    void prepare(double host_rate_hz, int max_block) {
+        const double model_rate_hz = model->config.sample_rate;
+        const bool resampled = options.rate_mode == RateMode::resample;
+        const double engine_rate_hz = options.oversampling * (resampled ? model_rate_hz : host_rate_hz);
+        const auto played = engine_rate_hz == model_rate_hz ? model : std::make_shared<Model>(at_rate(*model, engine_rate_hz));
+        Instances new_instances(played, options, instances ? instances->controls() : default_controls(model->config));
+        std::optional<Resampled> new_path;
+        if (engine_rate_hz != host_rate_hz)
+            new_path.emplace(host_rate_hz, engine_rate_hz, new_instances.channels(), max_block, resampler_quality);
+        instances.emplace(std::move(new_instances));
+        path = std::move(new_path);
         reset();
     }
 
     void reset() noexcept {
         const kernels::FlushDenormals flush;
-        if (!controls.empty()) evaluate_film(*model, controls, coefficients);
-        controls_moved = false;
-        engine.set_film(coefficients.scale.data(), coefficients.shift.data(), 0);
-        if (initial_state == InitialState::silence) solver.solve(coefficients, start);
-        engine.set_state(start.conv.data(), start.h.data());
-    }
-
-    void follow_controls() noexcept {
-        if (!std::exchange(controls_moved, false)) return;
-        evaluate_film(*model, controls, coefficients);
-        engine.set_film(coefficients.scale.data(), coefficients.shift.data(), ramp_samples);
+        instances->reset();
+        if (!path) return;
+        path->reset([this](float* const* channels, int n) { instances->process(channels, channels, n); });
+        instances->reset();
     }
 
     void process(const float* const* in, float* const* out, int n) noexcept {
         const kernels::FlushDenormals flush;
-        follow_controls();
-        for (int first = 0; first < n; first += kernels::live_block)
-            if (!engine.process(in, out, first, std::min(kernels::live_block, n - first))) reset();
+        if (path)
+            path->process(in, out, n, [this](float* const* channels, int m) { instances->process(channels, channels, m); });
+        else
+            instances->process(in, out, n);
     }
 
     std::shared_ptr<const Model> model;
-    InitialState initial_state;
-    kernels::LiveEngine engine;
-    SilenceSolver solver;
-    State start;        // what reset() goes to
-    Film coefficients;  // at `controls`
-    std::vector<float> controls;
-    int ramp_samples;
-    bool controls_moved = false;
+    StreamOptions options;
+    std::optional<Instances> instances;  // at the engine's rate
+    std::optional<Resampled> path;       // between the host's rate and the engine's, where they differ
 };
 
 Stream::Stream(std::shared_ptr<const Model> model, StreamOptions options)
-    : impl_(std::make_unique<Impl>(checked(std::move(model)), options)) {}
+    : impl_(std::make_unique<Impl>(checked(std::move(model)), checked(options))) {}
 
 Stream::~Stream() = default;
 Stream::Stream(Stream&&) noexcept = default;
 Stream& Stream::operator=(Stream&&) noexcept = default;
 
 void Stream::prepare(double sample_rate_hz, int max_block) {
-    const int model_rate_hz = impl_->model->config.sample_rate;
-    if (!(sample_rate_hz == model_rate_hz))
-        throw Error("The model runs at " + std::to_string(model_rate_hz) + " Hz, but Stream::prepare() was asked for " +
-                    std::to_string(sample_rate_hz) + " Hz; resample around the stream.");
+    if (!(sample_rate_hz >= 1e3 && sample_rate_hz <= 1e6))
+        throw Error("Stream::prepare() was given a sample rate of " + std::to_string(sample_rate_hz) +
+                    " Hz; it must lie between 1 kHz and 1 MHz.");
     if (max_block < 1)
         throw Error("Stream::prepare() was given max_block " + std::to_string(max_block) + "; it must be at least 1.");
+    impl_->prepare(sample_rate_hz, max_block);
+}
+
+int Stream::channels() const noexcept {
+    return impl_->instances->channels();
 }
 
 void Stream::process(const float* const* in, float* const* out, int n) noexcept {
@@ -104,14 +108,7 @@ void Stream::process(const float* const* in, float* const* out, int n) noexcept 
 }
 
 void Stream::set_control(int index, float value) noexcept {
-    const auto& declared = impl_->model->config.controls;
-    if (index < 0 || static_cast<std::size_t>(index) >= declared.size()) return;
-    const Control& control = declared[static_cast<std::size_t>(index)];
-    const float used = std::isnan(value) ? control.default_value : std::clamp(value, control.min, control.max);
-    float& current = impl_->controls[static_cast<std::size_t>(index)];
-    if (used == current) return;  // hosts repeat values; a repeated one must not restart the ramp
-    current = used;
-    impl_->controls_moved = true;
+    impl_->instances->set_control(index, value);
 }
 
 void Stream::reset() noexcept {
@@ -119,25 +116,23 @@ void Stream::reset() noexcept {
 }
 
 int Stream::latency_samples() const noexcept {
-    return 0;
+    return impl_->path ? impl_->path->latency_samples() : 0;
 }
 
 kernels::Isa Stream::isa() const noexcept {
-    return impl_->engine.isa();
+    return impl_->instances->isa();
 }
 
-State Stream::state() const {
-    State state = zero_state(impl_->model->config);
-    impl_->engine.get_state(state.conv.data(), state.h.data());
-    return state;
+const Model& Stream::model() const noexcept {
+    return *impl_->model;
 }
 
-void Stream::set_state(const State& state) {
-    if (state.conv.size() != impl_->start.conv.size() || state.h.size() != impl_->start.h.size())
-        throw Error("Stream::set_state() was given " + std::to_string(state.conv.size()) + " conv and " +
-                    std::to_string(state.h.size()) + " h values, but this model has " +
-                    std::to_string(impl_->start.conv.size()) + " and " + std::to_string(impl_->start.h.size()) + ".");
-    impl_->engine.set_state(state.conv.data(), state.h.data());
+State Stream::state(int instance) const {
+    return impl_->instances->state(instance);
+}
+
+void Stream::set_state(const State& state, int instance) {
+    impl_->instances->set_state(state, instance);
 }
 
 } // namespace serpent

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/silence.h"
+#include "serpent/kernels/live.h"
+#include "serpent/stream.h"
+
+#include <memory>
+#include <vector>
+
+namespace serpent {
+
+/// Independent instances of one model at its own rate. process(), set_control(), reset() are for the audio thread; callers
+/// flush denormals.
+class Instances {
+public:
+    Instances(std::shared_ptr<const Model> model, const StreamOptions& options, std::vector<float> controls);
+
+    /// Channels of the first instance first; any n.
+    void process(const float* const* in, float* const* out, int n) noexcept;
+    void set_control(int index, float value) noexcept;
+    void reset() noexcept;
+
+    State state(int instance) const;
+    void set_state(const State& state, int instance);
+
+    int channels() const noexcept { return static_cast<int>(engines_.size()) * model_->config.channels; }
+    const std::vector<float>& controls() const noexcept { return controls_; }
+    kernels::Isa isa() const noexcept { return engines_[0].isa(); }
+
+private:
+    void follow_controls() noexcept;
+    void restart(kernels::LiveEngine& engine) noexcept;
+    const kernels::LiveEngine& checked(int instance) const;
+
+    std::shared_ptr<const Model> model_;
+    InitialState initial_state_;
+    std::vector<kernels::LiveEngine> engines_;
+    SilenceSolver solver_;
+    State start_;        // what reset() goes to
+    Film coefficients_;  // at `controls_`
+    std::vector<float> controls_;
+    int ramp_samples_;
+    bool controls_moved_ = false;
+};
+
+} // namespace serpent

@@ -41,6 +41,36 @@ void stream(benchmark::State& state, const std::shared_ptr<const Model>& model, 
     state.SetItemsProcessed(state.iterations() * block);
 }
 
+/// The cost of what should cost nothing extra: a trained model on signals that slow a careless engine down.
+void stream_signal(benchmark::State& state, float (*sample)(int)) {
+    const auto model = std::make_shared<const Model>(Model::load(SERPENT_ASSETS "/models/zamcomp.safetensors"));
+    Stream player(model);
+    std::vector<float> signal(64), answer(64);
+    const float* in = signal.data();
+    float* out = answer.data();
+    int at = 0;
+    for (auto _ : state) {
+        for (float& v : signal) v = sample(at++ & 0xfffff);
+        player.process(&in, &out, 64);
+    }
+    state.SetItemsProcessed(state.iterations() * 64);
+}
+
+/// Other rates and oversampling, per sample of the host.
+void stream_rate(benchmark::State& state, double rate_hz, RateMode mode, int oversampling) {
+    const auto model = std::make_shared<const Model>(Model::load(SERPENT_ASSETS "/models/scream.safetensors"));
+    Stream player(model, {.rate_mode = mode, .oversampling = oversampling});
+    player.prepare(rate_hz, 64);
+    test::Random random(2);
+    const auto signal = random.vector<float>(64, -0.5, 0.5);
+    std::vector<float> answer(64);
+    const float* in = signal.data();
+    float* out = answer.data();
+    for (auto _ : state) player.process(&in, &out, 64);
+    state.SetItemsProcessed(state.iterations() * 64);
+    state.counters["latency"] = player.latency_samples();
+}
+
 void render(benchmark::State& state, const std::shared_ptr<const Model>& model, int threads) {
     RendererOptions options;
     options.threads = threads;
@@ -66,6 +96,21 @@ const bool registered = [] {
             benchmark::RegisterBenchmark(title.c_str(), render, model, threads)->UseRealTime();
         }
     }
+    const auto noise = [](int t) { return static_cast<float>((t * 7919) % 1001) * 1e-3f - 0.5f; };
+    const auto denormal = [](int t) { return (t % 2 ? 1e-40f : -3e-42f); };
+    benchmark::RegisterBenchmark("stream_signal/noise", stream_signal, +noise);
+    benchmark::RegisterBenchmark("stream_signal/silence", stream_signal, +[](int) { return 0.0f; });
+    benchmark::RegisterBenchmark("stream_signal/denormals", stream_signal, +denormal);
+    benchmark::RegisterBenchmark("stream_signal/dc", stream_signal, +[](int) { return 0.9f; });
+    benchmark::RegisterBenchmark("stream_signal/1e30", stream_signal, +[](int t) { return t % 2 ? 1e30f : -1e30f; });
+    for (const int rate_hz : {44100, 48000, 88200, 96000})
+        for (const RateMode mode : {RateMode::scale_dt, RateMode::resample})
+            for (const int oversampling : {1, 2, 4}) {
+                std::string title = "stream_rate/";
+                title += std::to_string(rate_hz) + (mode == RateMode::resample ? "/resample" : "/scale_dt");
+                title += "/oversampling:" + std::to_string(oversampling);
+                benchmark::RegisterBenchmark(title.c_str(), stream_rate, rate_hz, mode, oversampling);
+            }
     return true;
 }();
 

@@ -4,6 +4,7 @@
 #include "serpent/metrics.h"
 #include "serpent/render.h"
 #include "serpent/training.h"
+#include "training/played_states.h"
 #include "training/segment_sampler.h"
 
 #include <catch2/catch.hpp>
@@ -37,13 +38,13 @@ std::shared_ptr<const TrainingSet> device(std::vector<float> drives = {}) {
     auto set = std::make_shared<TrainingSet>();
     set->sample_rate = rate_hz;
     if (drives.empty()) {
-        set->train = {device_take(16000, 4.0f, 0)};
+        set->train = {device_take(40000, 4.0f, 0)};
         set->valid = {device_take(4000, 4.0f, 1)};
         return set;
     }
     set->controls = {{"Drive", 1, 5, 3, ""}};
     for (const float drive : drives) {
-        set->train.push_back(device_take(8000, drive, drive));
+        set->train.push_back(device_take(20000, drive, drive));
         set->train.back().controls = {drive};
     }
     set->valid = {device_take(4000, 3.0f, 1)};
@@ -62,6 +63,8 @@ TrainOptions quick(std::int64_t steps) {
     o.schedule.longest_memory_s = 0.05;
     o.schedule.mrstft_weight = 0.001;
     o.schedule.patience = 1;
+    o.schedule.silence_share = 0.4;
+    o.schedule.replay_every = 15;
     o.threads = 1;
     return o;
 }
@@ -174,22 +177,51 @@ TEST_CASE("the schedule's segments and runs stay inside the recordings") {
     TrainSchedule schedule;
     schedule.longest_run_s = 0.5;
     schedule.shortest_run_s = 0.01;
+    schedule.silence_share = 0.5;
     const SegmentSampler sampler(*data, schedule, 3);
-    std::size_t restarts = 0, beginnings = 0;
+    std::size_t restarts = 0, beginnings = 0, played = 0;
     for (int lane = 0; lane < 4; ++lane) {
         LaneRun run;
         for (std::int64_t step = 0; step < 2000; ++step) {
             const int n = sampler.segment_length(step);
             REQUIRE(n >= 1);
             REQUIRE(n <= sampler.longest_segment());
-            restarts += sampler.advance(run, lane, n) ? 1 : 0;
+            const RunBegin begin = sampler.advance(run, lane, n, lane >= 2);
+            restarts += begin != RunBegin::none ? 1 : 0;
             beginnings += run.position == 0 ? 1 : 0;
+            if (begin == RunBegin::from_played) {
+                ++played;
+                REQUIRE(lane >= 2);
+                REQUIRE(run.position % PlayedStates::spacing_samples == 0);
+                REQUIRE(run.unscored == 0);
+            }
             REQUIRE(run.position + static_cast<std::size_t>(n) <= data->train[run.take].dry[0].size());
             run.position += static_cast<std::size_t>(n);
         }
     }
     CHECK(restarts > 4 * 100);
     CHECK(beginnings > 0);
+    CHECK(played > 100);
+}
+
+TEST_CASE("played states are those of the model playing the take from silence") {
+    const auto data = device({1, 5});
+    Trainer t(data, quick(20));
+    run(t);
+    const Model model = t.best_model();
+    PlayedStates played;
+    CHECK(played.empty());
+    played.play(*data, model, 0.5, {}, 1);
+    REQUIRE(played.takes.size() == 2);
+    Renderer renderer(std::make_shared<const Model>(model), {.controls = {5.0f}, .threads = 2});
+    std::vector<float> dry = data->train[1].dry[0];
+    for (float& x : dry) x *= 0.5f;
+    float* io[] = {dry.data()};
+    renderer.process(io, io, PlayedStates::spacing_samples);
+    const State there = played.at(model.config, 1, PlayedStates::spacing_samples), start = played.at(model.config, 1, 0);
+    CHECK(there.h == renderer.state().h);
+    CHECK(there.conv == renderer.state().conv);
+    CHECK(start.h == silence_state(model, std::vector<float>{5.0f}).h);
 }
 
 TEST_CASE("overrides refuse what they do not know") {

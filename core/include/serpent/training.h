@@ -44,9 +44,11 @@ struct TrainSchedule {
     double esr_weight = 1.0;        ///< of the loss: plain ESR,
     double pre_emphasis_weight = 0.25;  ///< ESR after 1 - 0.85 z^-1,
     double mrstft_weight = 0.0;     ///< and MR-STFT, in the late part, on segments long enough for it
-    double shortest_run_s = 0.25;   ///< a lane plays a stretch of the recording from the silence state, of random length
-    double longest_run_s = 8.0;     ///< (log-uniform), then starts elsewhere
-    double unscored_s = 0.02;       ///< at the beginning of a run that is not the recording's own beginning
+    double shortest_run_s = 0.25;   ///< a lane plays a stretch of the recording, of random length (log-uniform), then
+    double longest_run_s = 8.0;     ///< starts elsewhere
+    double silence_share = 1.0;     ///< of these stretches start in the silence state; the rest in the state that the model
+    int replay_every = 1000;        ///< had there when it last played all takes, once in so many updates
+    double unscored_s = 0.02;       ///< after a start from silence that is not the recording's own beginning
     int validate_every = 500;       ///< updates
     double patience = 0.25;         ///< stop when this share of all steps brought no better validation ESR; counted in
                                     ///< the second half only, since at a high rate the validation ESR jumps about

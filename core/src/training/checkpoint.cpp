@@ -15,7 +15,7 @@ namespace serpent {
 namespace {
 
 constexpr const char* checkpoint_format = "serpent-checkpoint";
-constexpr const char* checkpoint_version = "1";
+constexpr const char* checkpoint_version = "2";
 constexpr std::size_t max_checkpoint_bytes = std::size_t{1} << 30;
 
 using nlohmann::json;
@@ -36,6 +36,11 @@ std::vector<TensorRef> all_tensors(TrainerState& s) {
         list.push_back({prefix + "h", {s.lane_states[lane].h.size()}, &s.lane_states[lane].h});
         list.push_back({prefix + "error", {s.lane_errors[lane].size()}, &s.lane_errors[lane]});
     }
+    for (std::size_t k = 0; k < s.played.takes.size(); ++k) {
+        const std::string prefix = "played." + std::to_string(k) + ".";
+        list.push_back({prefix + "conv", {s.played.takes[k].conv.size()}, &s.played.takes[k].conv});
+        list.push_back({prefix + "h", {s.played.takes[k].h.size()}, &s.played.takes[k].h});
+    }
     return list;
 }
 
@@ -45,6 +50,8 @@ LaneRun run_of(const json& j) { return {j.at(0), j.at(1), j.at(2), j.at(3), j.at
 json progress_json(const TrainerState& s) {
     json runs = json::array();
     for (const LaneRun& r : s.runs) runs.push_back(run_json(r));
+    json played = json::array();
+    for (const PlayedStates::Take& take : s.played.takes) played.push_back({take.conv.size(), take.h.size()});
     return {{"config", config_text(s.net.config)},
             {"schedule", s.options.schedule},
             {"seed", s.options.seed},
@@ -57,6 +64,7 @@ json progress_json(const TrainerState& s) {
             {"loss_count", s.loss_count},
             {"curve", s.curve},
             {"runs", runs},
+            {"played", played},
             {"data_fingerprint", s.data_fingerprint}};
 }
 
@@ -73,6 +81,11 @@ void read_progress(const json& j, TrainerState& s) {
     s.loss_count = j.at("loss_count");
     s.curve = j.at("curve").get<std::vector<TrainPoint>>();
     for (const json& r : j.at("runs")) s.runs.push_back(run_of(r));
+    for (const json& sizes : j.at("played")) {
+        PlayedStates::Take& take = s.played.takes.emplace_back();
+        take.conv.resize(sizes.at(0).get<std::size_t>());
+        take.h.resize(sizes.at(1).get<std::size_t>());
+    }
     s.data_fingerprint = j.at("data_fingerprint");
     const auto lanes = static_cast<std::size_t>(s.options.schedule.lanes);
     if (s.runs.size() != lanes) throw Error("the number of lanes is not that of the schedule");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "training/segment_sampler.h"
 
+#include "training/played_states.h"
 #include "training/random.h"
 
 #include <algorithm>
@@ -32,11 +33,16 @@ int SegmentSampler::segment_length(std::int64_t step) const {
     return std::clamp(length, 1, longest_segment());
 }
 
-bool SegmentSampler::advance(LaneRun& run, int lane, int steps) const {
+double SegmentSampler::expected_samples(std::int64_t steps) const noexcept {
+    const double early = std::min(double(steps), (1.0 - schedule_.late_share) * double(schedule_.steps));
+    return schedule_.lanes * (early * schedule_.segment + (double(steps) - early) * schedule_.late_segment);
+}
+
+RunBegin SegmentSampler::advance(LaneRun& run, int lane, int steps, bool played) const {
     const auto wanted = static_cast<std::size_t>(steps);
-    if (run.index > 0 && run.position + wanted <= run.end) return false;
+    if (run.index > 0 && run.position + wanted <= run.end) return RunBegin::none;
     const auto uniform = [&](std::uint64_t k) {
-        return random_uniform(seed_, static_cast<std::uint64_t>(lane), 3 * run.index + k);
+        return random_uniform(seed_, static_cast<std::uint64_t>(lane), 4 * run.index + k);
     };
     // A take is as likely as it is long.
     double place = uniform(0) * double(total_);
@@ -50,10 +56,12 @@ bool SegmentSampler::advance(LaneRun& run, int lane, int steps) const {
     // Some begin before the recording does: those start at its first sample, where the silence state is the truth.
     const double start = uniform(2) * (double(length - wanted) + 0.02 * double(length)) - 0.02 * double(length);
     run.position = start <= 0 ? 0 : std::min(static_cast<std::size_t>(start), length - wanted);
+    if (played && uniform(3) >= schedule_.silence_share) run.position -= run.position % PlayedStates::spacing_samples;
+    else played = false;
     run.end = std::min(length, run.position + std::max(wanted, static_cast<std::size_t>(run_s * rate)));
-    run.unscored = run.position == 0 ? 0 : static_cast<std::size_t>(schedule_.unscored_s * rate);
+    run.unscored = run.position == 0 || played ? 0 : static_cast<std::size_t>(schedule_.unscored_s * rate);
     ++run.index;
-    return true;
+    return played && run.position > 0 ? RunBegin::from_played : RunBegin::from_silence;
 }
 
 } // namespace serpent

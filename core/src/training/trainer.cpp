@@ -172,10 +172,11 @@ void Trainer::Impl::prepare_takes() {
 void Trainer::Impl::place_lane(SegmentGradient& group, int lane, int steps) {
     LaneRun& run = s.runs[size(lane)];
     const int at = lane % lane_count, channels = s.net.config.channels;
-    const bool begins = sampler.advance(run, lane, steps);
+    const RunBegin begin = sampler.advance(run, lane, steps, !s.played.empty());
     const std::size_t k = data->controls.empty() ? 0 : run.take;
-    if (begins) {
-        group.state.set_lane(at, silences[k]);
+    if (begin != RunBegin::none) {
+        group.state.set_lane(at, begin == RunBegin::from_silence ? silences[k]
+                                                                 : s.played.at(s.net.config, run.take, run.position));
         for (int c = 0; c < channels; ++c) group.previous_error[lane_floats(size(c)) + size(at)] = 0;
     }
     if (!data->controls.empty()) group.film.set_lane(at, films[k]);
@@ -306,7 +307,7 @@ void Trainer::Impl::validate() {
         s.best_step = s.step;
         s.best = s.average;
     }
-    s.curve.push_back({s.step, double(s.step) * s.options.schedule.lanes * s.options.schedule.segment / double(sampler.total_samples()),
+    s.curve.push_back({s.step, sampler.expected_samples(s.step) / double(sampler.total_samples()),
                        s.loss_sum / double(std::max<std::int64_t>(1, s.loss_count)), esr, rate()});
     s.loss_sum = 0;
     s.loss_count = 0;
@@ -342,6 +343,8 @@ bool Trainer::step() {
     s.loss_sum += impl_->update();
     ++s.loss_count;
     if (s.step % k.validate_every == 0 || s.step == k.steps) impl_->validate();
+    if (k.silence_share < 1 && s.step % k.replay_every == 0)
+        s.played.play(*impl_->data, s.net, 1 / s.scale.dry, s.options.isa, impl_->workers.count());
     return true;
 }
 
@@ -361,10 +364,10 @@ void Trainer::calibrate(double minutes) {
     // Late segments are longer, and validations take their share: both are counted in samples.
     const TrainSchedule& k = before.options.schedule;
     const double late = double(k.late_segment) / double(k.segment);
-    double valid_samples = 0;
-    for (const TrainingTake& take : impl_->data->valid) valid_samples += double(take.dry.front().size());
+    double played_per_step = k.silence_share < 1 ? double(impl_->sampler.total_samples()) / k.replay_every : 0.0;
+    for (const TrainingTake& take : impl_->data->valid) played_per_step += double(take.dry.front().size()) / k.validate_every;
     const double early_seconds = seconds / double(done);
-    const double validation = 0.35 * valid_samples / (double(k.lanes) * k.segment) / k.validate_every;
+    const double validation = 0.35 * played_per_step / (double(k.lanes) * k.segment);
     const double per_step = early_seconds * (1 - k.late_share + k.late_share * late + validation);
     impl_->s.options.schedule.steps = std::max<std::int64_t>(k.validate_every, std::int64_t(60 * minutes / per_step));
     impl_->sampler = SegmentSampler(*impl_->data, impl_->s.options.schedule, impl_->s.options.seed);
@@ -376,8 +379,8 @@ const std::vector<TrainPoint>& Trainer::curve() const noexcept { return impl_->s
 double Trainer::best_valid_esr() const noexcept { return impl_->s.best_valid_esr; }
 
 double Trainer::samples_per_step() const noexcept {
-    const TrainSchedule& k = impl_->s.options.schedule;
-    return k.lanes * (k.segment * (1 - k.late_share) + k.late_segment * k.late_share);
+    const std::int64_t steps = impl_->s.options.schedule.steps;
+    return impl_->sampler.expected_samples(steps) / double(steps);
 }
 
 double Trainer::multiply_accumulates_per_step() const noexcept {

@@ -4,6 +4,7 @@
 
 #include "lanes/lane_model.h"
 #include "serpent/training.h"
+#include "training/played_states.h"
 #include "training/segment_sampler.h"
 
 #include <limits>
@@ -30,6 +31,7 @@ struct TrainerState {
     std::vector<LaneRun> runs;                   ///< [lanes]
     std::vector<State> lane_states;              ///< [lanes], filled for a checkpoint only
     std::vector<std::vector<float>> lane_errors; ///< [lanes][channels], likewise
+    PlayedStates played;
     std::uint64_t data_fingerprint = 0;
 };
 

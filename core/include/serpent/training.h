@@ -99,6 +99,7 @@ public:
     const std::vector<TrainPoint>& curve() const noexcept;
     double best_valid_esr() const noexcept;  ///< infinite before the first validation
     double samples_per_step() const noexcept;
+    int threads() const noexcept;
     double multiply_accumulates_per_step() const noexcept;  ///< of the projections and scans, forward and backward
 
     /// The best weights so far, ready to play (the data's scale folded in). Without a validation: the present ones.

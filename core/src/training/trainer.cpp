@@ -378,6 +378,8 @@ const TrainOptions& Trainer::options() const noexcept { return impl_->s.options;
 const std::vector<TrainPoint>& Trainer::curve() const noexcept { return impl_->s.curve; }
 double Trainer::best_valid_esr() const noexcept { return impl_->s.best_valid_esr; }
 
+int Trainer::threads() const noexcept { return impl_->workers.count(); }
+
 double Trainer::samples_per_step() const noexcept {
     const std::int64_t steps = impl_->s.options.schedule.steps;
     return impl_->sampler.expected_samples(steps) / double(steps);

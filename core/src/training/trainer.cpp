@@ -9,6 +9,7 @@
 #include "training/film_gradient.h"
 #include "training/initial_weights.h"
 #include "training/segment_gradient.h"
+#include "training/signal_scale.h"
 #include "training/trainer_state.h"
 
 #include <algorithm>
@@ -22,50 +23,6 @@ namespace {
 using namespace lanes;
 
 std::size_t size(int a) { return static_cast<std::size_t>(a); }
-
-void check_data(const TrainingSet& data) {
-    if (data.train.empty()) throw Error("There is nothing to train on; give at least one dry/wet pair.");
-    const std::size_t channels = data.train.front().dry.size();
-    for (const auto* takes : {&data.train, &data.valid})
-        for (const TrainingTake& take : *takes) {
-            if (take.dry.size() != channels || take.wet.size() != channels || channels == 0)
-                throw Error("Dry and wet must have the same number of channels in every take.");
-            if (take.controls.size() != data.controls.size())
-                throw Error("Every take must say the value of every control.");
-            for (std::size_t c = 0; c < channels; ++c)
-                if (take.dry[c].size() != take.dry[0].size() || take.wet[c].size() != take.dry[0].size() || take.dry[c].empty())
-                    throw Error("Dry and wet must be equally long and not empty in every take.");
-        }
-}
-
-SignalScale measure_scale(const TrainingSet& data) {
-    double dry = 0, wet = 0, emphasised = 0, count = 0;
-    for (const TrainingTake& take : data.train)
-        for (std::size_t c = 0; c < take.dry.size(); ++c) {
-            double before = 0;
-            for (std::size_t t = 0; t < take.dry[c].size(); ++t) {
-                const double x = take.dry[c][t], y = take.wet[c][t];
-                dry += x * x;
-                wet += y * y;
-                emphasised += std::pow(y - pre_emphasis_coefficient * before, 2);
-                before = y;
-            }
-            count += double(take.dry[c].size());
-        }
-    if (!(dry > 0) || !(wet > 0)) throw Error("The training recordings are silent; record the device while something plays.");
-    return {std::sqrt(dry / count), std::sqrt(wet / count), emphasised / wet};
-}
-
-/// What makes a take's squared error an ESR of its own: the mean power of all takes over that of this one. Takes more
-/// than 40 dB quieter than the rest count as if they were 40 dB quieter.
-float take_weight(const TrainingTake& take, const SignalScale& scale) {
-    double power = 0, count = 0;
-    for (const std::vector<float>& channel : take.wet) {
-        for (const float y : channel) power += double(y) * double(y);
-        count += double(channel.size());
-    }
-    return static_cast<float>(1 / std::max(power / count / (scale.wet * scale.wet), 1e-4));
-}
 
 Weights zeros_like(const ModelConfig& config, Weights& weights) {
     Weights zeros = weights;
@@ -113,7 +70,7 @@ struct Trainer::Impl {
 };
 
 TrainerState Trainer::Impl::fresh(const TrainingSet& data, TrainOptions options) {
-    check_data(data);
+    check_training_set(data);
     const TrainSchedule& schedule = options.schedule;
     if (schedule.lanes < lane_count || schedule.lanes % lane_count != 0)
         throw Error("The schedule has " + std::to_string(schedule.lanes) + " lanes; give a multiple of 16.");
@@ -322,7 +279,7 @@ Trainer::Trainer(std::shared_ptr<const TrainingSet> data, TrainOptions options) 
 Trainer::Trainer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Trainer Trainer::resume(std::shared_ptr<const TrainingSet> data, const std::filesystem::path& checkpoint, int threads) {
-    check_data(*data);
+    check_training_set(*data);
     TrainerState state = read_checkpoint(checkpoint);
     if (state.data_fingerprint != fingerprint(*data))
         throw Error("The checkpoint " + checkpoint.string() +

@@ -6,16 +6,11 @@
 #include "serpent/training.h"
 #include "training/played_states.h"
 #include "training/segment_sampler.h"
+#include "training/signal_scale.h"
 
 #include <limits>
 
 namespace serpent {
-
-/// The data's scale. Training sees signals of unit rms; it is folded into encoder, decoder and skip on the way out.
-struct SignalScale {
-    double dry = 1, wet = 1;        ///< rms of all training takes
-    double pre_emphasised = 1;      ///< mean square of the pre-emphasised wet, over wet^2
-};
 
 struct TrainerState {
     TrainOptions options;

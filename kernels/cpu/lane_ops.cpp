@@ -6,8 +6,10 @@
 #define HWY_TARGET_INCLUDE "cpu/lane_ops.cpp"
 #include "hwy/foreach_target.h"
 
+#include "cpu/lane_cross_entropy-inl.h"
 #include "cpu/lane_elementwise-inl.h"
 #include "cpu/lane_linear-inl.h"
+#include "cpu/lane_oscillators-inl.h"
 #include "cpu/lane_scan-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -15,7 +17,8 @@ namespace serpent::kernels::HWY_NAMESPACE {
 
 const LaneOps lane_table{
     hwy::TargetName(HWY_TARGET), linear, linear_gradient, rms_norm, rms_norm_backward, conv, conv_backward,
-    silu, silu_backward, softplus, softplus_backward, gate, gate_backward, scan, scan_carry, scan_backward};
+    silu, silu_backward, softplus, softplus_backward, gate, gate_backward, scan, scan_carry, scan_backward,
+    oscillators, oscillators_backward, cross_entropy};
 
 } // namespace serpent::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -33,6 +33,7 @@ struct ModelConfig {
     int d_model = 8, n_layers = 4, d_state = 4, d_conv = 4, expand = 2, dt_rank = 1;
     DecayShape a = DecayShape::full;
     BBar b_bar = BBar::euler;
+    bool selective = true;  ///< false, in a generator's tiers only: time-invariant layers of d_state / 2 complex states
     bool final_norm = true;
     bool skip = false;
     std::vector<Control> controls;
@@ -49,6 +50,7 @@ struct LayerWeights {
     std::vector<float> x_proj, x_proj_bias;                   // (dt_rank + 2 d_state, d_inner): dt, B, C; [..]
     std::vector<float> dt_proj, dt_proj_bias;                 // (d_inner, dt_rank); (d_inner)
     std::vector<float> A_log, D;                              // (d_inner, d_state) or (d_inner); (d_inner)
+    std::vector<float> A_imag, C;                             // time-invariant: (d_inner, d_state/2), as A_log; (.., .., 2)
     std::vector<float> out_proj, out_proj_bias;               // (d_model, d_inner); [d_model]
     std::vector<float> film_weight, film_bias;                // with controls: (2 d_model, 16); (2 d_model)
 };

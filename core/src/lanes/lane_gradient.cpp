@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "lanes/lane_gradient.h"
 
+#include "reference/time_invariant_scan.h"
+
 #include <algorithm>
 
 namespace serpent::lanes {
@@ -10,8 +12,10 @@ std::size_t as_size(int a) { return static_cast<std::size_t>(a); }
 
 } // namespace
 
-LaneGradients::LaneGradients(const ModelConfig& config, Weights& weights) : offsets_{0} {
-    for (const TensorRef& t : tensors(config, weights)) {
+LaneGradients::LaneGradients(const ModelConfig& config, Weights& weights) : LaneGradients(tensors(config, weights)) {}
+
+LaneGradients::LaneGradients(const std::vector<TensorRef>& list) : offsets_{0} {
+    for (const TensorRef& t : list) {
         tensors_.push_back(t.data);
         offsets_.push_back(offsets_.back() + t.data->size());
     }
@@ -32,19 +36,26 @@ float LaneGradients::sum(std::size_t i) const noexcept {
     return total;
 }
 
+int backward_sub_steps(const ModelConfig& c) {
+    const int rows = c.d_inner() * (10 + c.d_state + c.decays()) + 3 * (c.dt_rank + 2 * c.d_state) + 3 * c.d_model;
+    int steps = 64;
+    while (steps > 8 && as_size(steps * rows) * lane_count * sizeof(float) > 512u << 10) steps /= 2;
+    return steps;
+}
+
 LaneBackward::LaneBackward(const LaneModel& model, Weights& weights, int sub_steps)
     : model_(model), weights_(weights), gradients_(model.config(), weights),
       a_(model.config(), sub_steps, sub_steps, LaneActivations::Keep::series),
       conv_state_(model.conv_floats()), h_state_(model.h_floats()),
       dgated_(a_.x.size()), dy_(a_.x.size()),
       dz_(a_.x.size()), dx_(a_.x.size()), ddt_(a_.x.size()), ddbc_(a_.dbc.size()), dconv_in_(a_.conv_in.size()),
-      du_(a_.u.size()) {
+      du_(a_.u.size()), dq_(model.config().selective ? 0 : 3 * model.h_floats() / 2) {
     for (const LayerWeights& w : weights.layers)
         layers_.push_back({gradients_.of(w.norm), gradients_.of(w.in_proj), gradients_.of(w.in_proj_bias),
                            gradients_.of(w.conv_weight), gradients_.of(w.conv_bias), gradients_.of(w.x_proj),
                            gradients_.of(w.x_proj_bias), gradients_.of(w.dt_proj), gradients_.of(w.dt_proj_bias),
                            gradients_.of(w.A_log), gradients_.of(w.D), gradients_.of(w.out_proj),
-                           gradients_.of(w.out_proj_bias)});
+                           gradients_.of(w.out_proj_bias), gradients_.of(w.A_imag), gradients_.of(w.C)});
     if (!model.config().controls.empty()) {
         film_gradients_.scale.resize(lane_floats(as_size(model.config().n_layers) * as_size(model.config().d_model)));
         film_gradients_.shift.resize(film_gradients_.scale.size());
@@ -94,24 +105,21 @@ void LaneBackward::recompute(int l, int steps, const float* e, const LaneFilm& f
     std::copy_n(conv, conv_state_.size(), conv_state_.data());
     std::copy_n(h, h_state_.size(), h_state_.data());
     model_.layer_inputs(l, steps, e, film, conv_state_.data(), a_);
-    model_.ops().scan(model_.scan_shape(steps), model_.scan_inputs(l, a_, 0), h_state_.data(), a_.y.data(),
-                      a_.h_series.data(), a_.q_series.data());
+    if (model_.config().selective)
+        model_.ops().scan(model_.scan_shape(steps), model_.scan_inputs(l, a_, 0), h_state_.data(), a_.y.data(),
+                          a_.h_series.data(), a_.q_series.data());
+    else
+        model_.ops().oscillators(model_.oscillator_shape(steps), model_.oscillators(l), a_.x.data(), h_state_.data(),
+                                 a_.y.data(), a_.h_series.data());
     model_.ops().gate(steps * model_.config().d_inner(), a_.y.data(), a_.z.data(), a_.gated.data());
 }
 
-void LaneBackward::layer(int l, int steps, const float* e, const LaneFilm& film, const float* conv, const float* h,
-                         float* de, float* dconv, float* dh) {
+void LaneBackward::scan(int l, int steps, const float* h, float* dh) {
     const ModelConfig& c = model_.config();
     const auto& ops = model_.ops();
     const LayerWeights& w = weights_.layers[as_size(l)];
     const LayerGradients& g = layers_[as_size(l)];
-    const int d = c.d_inner(), dm = c.d_model, width = model_.dbc_width(), rank = c.dt_rank;
-    recompute(l, steps, e, film, conv, h);
-
-    ops.linear_gradient(linear_shape(steps, d, dm, d, dm), de, a_.gated.data(), g.out_proj, g.out_proj_bias);
-    ops.linear(transposed_shape(steps, d, dm, dm, d), w.out_proj.data(), nullptr, de, dgated_.data(), false);
-    ops.gate_backward(steps * d, a_.y.data(), a_.z.data(), dgated_.data(), dy_.data(), dz_.data());
-
+    const int d = c.d_inner(), width = model_.dbc_width(), rank = c.dt_rank;
     float* dB = ddbc_.data() + lane_floats(as_size(rank));
     std::fill_n(ddbc_.data(), lane_floats(as_size(steps) * as_size(width)), 0.0f);
     ops.scan_backward(model_.scan_shape(steps), model_.scan_inputs(l, a_, 0), h, a_.h_series.data(),
@@ -122,6 +130,47 @@ void LaneBackward::layer(int l, int steps, const float* e, const LaneFilm& film,
     ops.linear(transposed_shape(steps, rank, d, d, width), w.dt_proj.data(), nullptr, ddt_.data(), ddbc_.data(), false);
     ops.linear_gradient(linear_shape(steps, d, width, d, width), ddbc_.data(), a_.x.data(), g.x_proj, g.x_proj_bias);
     ops.linear(transposed_shape(steps, d, width, width, d), w.x_proj.data(), nullptr, ddbc_.data(), dx_.data(), true);
+}
+
+void LaneBackward::oscillators(int l, int steps, const float* h, float* dh) {
+    const LayerWeights& w = weights_.layers[as_size(l)];
+    const LayerGradients& g = layers_[as_size(l)];
+    std::fill(dq_.begin(), dq_.end(), 0.0f);
+    model_.ops().oscillators_backward(model_.oscillator_shape(steps), model_.oscillators(l), a_.x.data(), h, a_.h_series.data(),
+                                      dy_.data(), dh, {dq_.data(), g.C, g.D, dx_.data()});
+    for (std::size_t i = 0; i < w.A_log.size(); ++i) {
+        // The slopes of (q_re, q_im, b) are the weights' own; every lane then adds its share.
+        double log_slope[3], imag_slope[3];
+        for (int k = 0; k < 3; ++k) {
+            const reference::Oscillator<double> unit{k == 0 ? 1.0 : 0.0, k == 1 ? 1.0 : 0.0, k == 2 ? 1.0 : 0.0};
+            log_slope[k] = imag_slope[k] = 0;
+            reference::oscillator_backward(double(w.A_log[i]), double(w.A_imag[i]), unit, log_slope[k], imag_slope[k]);
+        }
+        for (std::size_t lane = 0; lane < as_size(lane_count); ++lane) {
+            const float* dq = dq_.data() + lane_floats(3 * i) + lane;
+            for (std::size_t k = 0; k < 3; ++k) {
+                g.A[lane_floats(i) + lane] += static_cast<float>(log_slope[k]) * dq[lane_floats(k)];
+                g.A_imag[lane_floats(i) + lane] += static_cast<float>(imag_slope[k]) * dq[lane_floats(k)];
+            }
+        }
+    }
+}
+
+void LaneBackward::layer(int l, int steps, const float* e, const LaneFilm& film, const float* conv, const float* h,
+                         float* de, float* dconv, float* dh) {
+    const ModelConfig& c = model_.config();
+    const auto& ops = model_.ops();
+    const LayerWeights& w = weights_.layers[as_size(l)];
+    const LayerGradients& g = layers_[as_size(l)];
+    const int d = c.d_inner(), dm = c.d_model;
+    recompute(l, steps, e, film, conv, h);
+
+    ops.linear_gradient(linear_shape(steps, d, dm, d, dm), de, a_.gated.data(), g.out_proj, g.out_proj_bias);
+    ops.linear(transposed_shape(steps, d, dm, dm, d), w.out_proj.data(), nullptr, de, dgated_.data(), false);
+    ops.gate_backward(steps * d, a_.y.data(), a_.z.data(), dgated_.data(), dy_.data(), dz_.data());
+
+    if (c.selective) scan(l, steps, h, dh);
+    else oscillators(l, steps, h, dh);
     ops.silu_backward(steps * d, a_.conv_out.data(), dx_.data(), dx_.data());
 
     // Gradient of the convolution's input: the rows behind its history also served the next sub-block as history.

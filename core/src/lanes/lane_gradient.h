@@ -10,6 +10,8 @@ namespace serpent::lanes {
 class LaneGradients {
 public:
     LaneGradients(const ModelConfig& config, Weights& weights);
+    /// For any list of tensors, which must outlive it.
+    explicit LaneGradients(const std::vector<TensorRef>& tensors);
     void clear();
 
     /// Accumulator of `tensor`, a member of the Weights object given to the constructor; null when it is empty.
@@ -24,6 +26,10 @@ private:
     std::vector<std::size_t> offsets_;  // in weights; one more than tensors_
     LaneBuffer values_;
 };
+
+/// The longest sub-block whose recomputed activations (some 10 d_inner + 2 d_inner d_state rows) stay in half a
+/// megabyte of L2.
+int backward_sub_steps(const ModelConfig& config);
 
 /// Gradients of FiLM scale and shift, laid out as LaneFilm.
 using LaneFilmGradients = LaneFilm;
@@ -51,8 +57,11 @@ public:
 private:
     struct LayerGradients {
         float *norm, *in_proj, *in_proj_bias, *conv_weight, *conv_bias, *x_proj, *x_proj_bias, *dt_proj, *dt_proj_bias,
-            *A, *D, *out_proj, *out_proj_bias;
+            *A, *D, *out_proj, *out_proj_bias, *A_imag, *C;
     };
+    /// From dy_ and the tape to dx_, the gradient of the activated convolution.
+    void scan(int l, int steps, const float* h, float* dh);
+    void oscillators(int l, int steps, const float* h, float* dh);
     void recompute(int l, int steps, const float* e, const LaneFilm& film, const float* conv, const float* h);
 
     const LaneModel& model_;
@@ -61,7 +70,7 @@ private:
     LaneFilmGradients film_gradients_;
     std::vector<LayerGradients> layers_;
     LaneActivations a_;
-    LaneBuffer conv_state_, h_state_, dgated_, dy_, dz_, dx_, ddt_, ddbc_, dconv_in_, du_;
+    LaneBuffer conv_state_, h_state_, dgated_, dy_, dz_, dx_, ddt_, ddbc_, dconv_in_, du_, dq_;
 };
 
 } // namespace serpent::lanes

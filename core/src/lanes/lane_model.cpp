@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "lanes/lane_model.h"
 
+#include "reference/time_invariant_scan.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -59,6 +61,20 @@ LaneModel::LaneModel(const ModelConfig& config, const Weights& weights, const ke
 }
 
 void LaneModel::weights_changed() {
+    if (!config_.selective) {
+        oscillators_.resize(weights_.layers.size());
+        for (std::size_t l = 0; l < oscillators_.size(); ++l) {
+            const LayerWeights& w = weights_.layers[l];
+            Oscillators& o = oscillators_[l];
+            for (std::vector<float>* v : {&o.q_re, &o.q_im, &o.b}) v->resize(w.A_log.size());
+            for (std::size_t i = 0; i < w.A_log.size(); ++i) {
+                const auto one = reference::oscillator(double(w.A_log[i]), double(w.A_imag[i]));
+                o.q_re[i] = static_cast<float>(one.q_re), o.q_im[i] = static_cast<float>(one.q_im);
+                o.b[i] = static_cast<float>(one.b);
+            }
+        }
+        return;
+    }
     A_.resize(weights_.layers.size());
     for (std::size_t l = 0; l < A_.size(); ++l) {
         A_[l].resize(weights_.layers[l].A_log.size());
@@ -82,6 +98,16 @@ kernels::LaneScanInputs LaneModel::scan_inputs(int l, const LaneActivations& a, 
             B + lane_floats(size(config_.d_state)),
             a.q.empty() ? nullptr
                         : a.q.data() + lane_floats(size(first_step) * size(config_.d_inner()) * size(config_.decays()))};
+}
+
+kernels::LaneOscillatorShape LaneModel::oscillator_shape(int steps) const {
+    return {steps, config_.d_inner(), config_.d_state / 2};
+}
+
+kernels::LaneOscillators LaneModel::oscillators(int l) const {
+    const Oscillators& o = oscillators_[size(l)];
+    const LayerWeights& w = weights_.layers[size(l)];
+    return {o.q_re.data(), o.q_im.data(), o.b.data(), w.C.data(), w.D.data()};
 }
 
 void LaneModel::encode(int steps, const float* in, float* e) const {
@@ -126,6 +152,7 @@ void LaneModel::layer_inputs(int l, int steps, const float* e, const LaneFilm& f
         ops_.conv(n, d, taps, w.conv_weight.data(), w.conv_bias.data(), a.conv_in.data(), a.conv_out.data());
         std::copy_n(a.conv_in.data() + lane_floats(size(n) * size(d)), conv_floats(), conv);
         ops_.silu(n * d, a.conv_out.data(), a.x.data() + row);
+        if (!config_.selective) continue;
         ops_.linear(linear_shape(n, d, width, d, width), w.x_proj.data(), data_or_null(w.x_proj_bias),
                     a.x.data() + row, dbc, false);
         ops_.linear(linear_shape(n, config_.dt_rank, d, width, d), w.dt_proj.data(), w.dt_proj_bias.data(), dbc,
@@ -145,8 +172,13 @@ void LaneModel::layer_outputs(int l, int steps, float* e, float* h, LaneActivati
     const int d = config_.d_inner(), dm = config_.d_model;
     for (int t = 0; t < steps; t += a.sub_steps) {
         const int n = std::min(a.sub_steps, steps - t);
-        ops_.scan(scan_shape(n), scan_inputs(l, a, t), h, a.y.data(), a.h_series.empty() ? nullptr : a.h_series.data(),
-                  a.q_series.empty() ? nullptr : a.q_series.data());
+        float* h_series = a.h_series.empty() ? nullptr : a.h_series.data();
+        if (config_.selective)
+            ops_.scan(scan_shape(n), scan_inputs(l, a, t), h, a.y.data(), h_series,
+                      a.q_series.empty() ? nullptr : a.q_series.data());
+        else
+            ops_.oscillators(oscillator_shape(n), oscillators(l), a.x.data() + lane_floats(size(t) * size(d)), h, a.y.data(),
+                             h_series);
         ops_.gate(n * d, a.y.data(), a.z.data() + lane_floats(size(t) * size(d)), a.gated.data());
         float* et = e + lane_floats(size(t) * size(dm));
         ops_.linear(linear_shape(n, d, dm, d, dm), w.out_proj.data(), data_or_null(w.out_proj_bias),

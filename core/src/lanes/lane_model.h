@@ -70,17 +70,25 @@ public:
 
     kernels::LaneScanShape scan_shape(int steps) const;
     kernels::LaneScanInputs scan_inputs(int l, const LaneActivations& a, int first_step) const;
+    /// Of time-invariant layers.
+    kernels::LaneOscillatorShape oscillator_shape(int steps) const;
+    kernels::LaneOscillators oscillators(int l) const;
     int dbc_width() const noexcept { return config_.dt_rank + 2 * config_.d_state; }
     std::size_t conv_floats() const;  ///< of one layer
     std::size_t h_floats() const;     ///< of one layer
 
 private:
+    struct Oscillators {
+        std::vector<float> q_re, q_im, b;
+    };
+
     void norm(int l, int steps, const float* e, const LaneFilm& film, LaneActivations& a) const;
 
     const ModelConfig& config_;
     const Weights& weights_;
     const kernels::LaneOps& ops_;
     std::vector<std::vector<float>> A_;
+    std::vector<Oscillators> oscillators_;  // of time-invariant layers
 };
 
 /// Plain row-major weights: stride of an output row is `in`.

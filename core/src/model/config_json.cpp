@@ -1,77 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "model/config_json.h"
 
+#include "model/config_fields.h"
 #include "model/json_text.h"
-#include "model/safetensors.h"
-#include "serpent/errors.h"
 
 #include <cmath>
-#include <cstdint>
-#include <limits>
 #include <set>
 
 namespace serpent {
 
 using nlohmann::json;
+using namespace fields;
 
 namespace {
-
-[[noreturn]] void fail(const std::string& field, const std::string& reason) {
-    throw Error("config: \"" + field + "\" " + reason);
-}
-
-const json* find(const json& object, const char* key) {
-    const auto found = object.find(key);
-    return found == object.end() ? nullptr : &*found;
-}
-
-void read(const json& value, const std::string& field, int& out) {
-    const auto fits = [](auto number) {
-        return number >= std::numeric_limits<int>::min() && number <= std::numeric_limits<int>::max();
-    };
-    const bool ok = value.is_number_unsigned() ? value.get<std::uint64_t>() <= std::uint64_t{std::numeric_limits<int>::max()}
-                                               : value.is_number_integer() && fits(value.get<std::int64_t>());
-    if (!ok) fail(field, "must be a whole number within its limits");
-    out = value.get<int>();
-}
-
-void read(const json& value, const std::string& field, bool& out) {
-    if (!value.is_boolean()) fail(field, "must be true or false");
-    out = value.get<bool>();
-}
-
-void read(const json& value, const std::string& field, float& out) {
-    if (!value.is_number()) fail(field, "must be a number");
-    out = value.get<float>();
-}
-
-void read(const json& value, const std::string& field, std::string& out) {
-    if (!value.is_string()) fail(field, "must be a text");
-    out = value.get<std::string>();
-}
-
-/// Leaves `out` alone when the key is absent; says whether it was there.
-template <class T>
-bool optional(const json& object, const std::string& prefix, const char* key, T& out) {
-    const json* value = find(object, key);
-    if (value) read(*value, prefix + key, out);
-    return value != nullptr;
-}
-
-template <class T>
-void required(const json& object, const std::string& prefix, const char* key, T& out) {
-    if (!optional(object, prefix, key, out)) fail(prefix + key, "is missing");
-}
-
-template <class Enum>
-void optional_choice(const json& object, const char* key, const char* first_name, Enum first, const char* second_name,
-                     Enum second, Enum& out) {
-    std::string text;
-    if (!optional(object, "", key, text)) return;
-    if (text == first_name) out = first;
-    else if (text == second_name) out = second;
-    else fail(key, "is " + printable(text) + "; it must be \"" + first_name + "\" or \"" + second_name + "\"");
-}
 
 std::vector<Control> parse_controls(const json& list) {
     if (!list.is_array()) fail("controls", "must be a list");
@@ -90,12 +31,6 @@ std::vector<Control> parse_controls(const json& list) {
         controls.push_back(std::move(control));
     }
     return controls;
-}
-
-void check_range(const char* field, int value, int low, int high) {
-    if (value < low || value > high) {
-        fail(field, "is " + std::to_string(value) + "; it must be from " + std::to_string(low) + " to " + std::to_string(high));
-    }
 }
 
 void check_controls(const std::vector<Control>& controls) {
@@ -124,15 +59,7 @@ ModelConfig parse_config(std::string_view text) {
     required(object, "", "kind", config.kind);
     required(object, "", "sample_rate", config.sample_rate);
     optional(object, "", "channels", config.channels);
-    required(object, "", "d_model", config.d_model);
-    required(object, "", "n_layers", config.n_layers);
-    required(object, "", "d_state", config.d_state);
-    optional(object, "", "d_conv", config.d_conv);
-    optional(object, "", "expand", config.expand);
-    config.dt_rank = config.d_model / 16 + (config.d_model % 16 > 0 ? 1 : 0);
-    optional(object, "", "dt_rank", config.dt_rank);
-    optional_choice(object, "a", "full", DecayShape::full, "tied", DecayShape::tied, config.a);
-    optional_choice(object, "b_bar", "euler", BBar::euler, "ema", BBar::ema, config.b_bar);
+    read_stack(object, "", config);
     optional(object, "", "final_norm", config.final_norm);
     optional(object, "", "skip", config.skip);
     if (const json* controls = find(object, "controls")) config.controls = parse_controls(*controls);
@@ -148,22 +75,15 @@ std::string config_text(const ModelConfig& config) {
         if (!control.unit.empty()) entry["unit"] = control.unit;
         controls.push_back(std::move(entry));
     }
-    const nlohmann::ordered_json object = {
+    nlohmann::ordered_json object = {
         {"kind", config.kind},
         {"sample_rate", config.sample_rate},
         {"channels", config.channels},
-        {"d_model", config.d_model},
-        {"n_layers", config.n_layers},
-        {"d_state", config.d_state},
-        {"d_conv", config.d_conv},
-        {"expand", config.expand},
-        {"dt_rank", config.dt_rank},
-        {"a", config.a == DecayShape::tied ? "tied" : "full"},
-        {"b_bar", config.b_bar == BBar::ema ? "ema" : "euler"},
-        {"final_norm", config.final_norm},
-        {"skip", config.skip},
-        {"controls", controls},
     };
+    write_stack(config, object);
+    object["final_norm"] = config.final_norm;
+    object["skip"] = config.skip;
+    object["controls"] = controls;
     try {
         return object.dump();
     } catch (const json::exception&) {
@@ -171,18 +91,49 @@ std::string config_text(const ModelConfig& config) {
     }
 }
 
+void fields::read_stack(const json& object, const std::string& prefix, ModelConfig& config) {
+    required(object, prefix, "d_model", config.d_model);
+    required(object, prefix, "n_layers", config.n_layers);
+    required(object, prefix, "d_state", config.d_state);
+    optional(object, prefix, "d_conv", config.d_conv);
+    optional(object, prefix, "expand", config.expand);
+    config.dt_rank = config.d_model / 16 + (config.d_model % 16 > 0 ? 1 : 0);
+    optional(object, prefix, "dt_rank", config.dt_rank);
+    optional_choice(object, prefix, "a", "full", DecayShape::full, "tied", DecayShape::tied, config.a);
+    optional_choice(object, prefix, "b_bar", "euler", BBar::euler, "ema", BBar::ema, config.b_bar);
+}
+
+void fields::write_stack(const ModelConfig& config, nlohmann::ordered_json& object) {
+    object["d_model"] = config.d_model;
+    object["n_layers"] = config.n_layers;
+    object["d_state"] = config.d_state;
+    object["d_conv"] = config.d_conv;
+    object["expand"] = config.expand;
+    object["dt_rank"] = config.dt_rank;
+    object["a"] = config.a == DecayShape::tied ? "tied" : "full";
+    object["b_bar"] = config.b_bar == BBar::ema ? "ema" : "euler";
+}
+
+void fields::check_stack(const ModelConfig& config, const std::string& prefix) {
+    check_range(prefix + "d_model", config.d_model, 1, 1024);
+    check_range(prefix + "n_layers", config.n_layers, 1, 64);
+    check_range(prefix + "d_state", config.d_state, 1, 256);
+    check_range(prefix + "d_conv", config.d_conv, 1, 64);
+    check_range(prefix + "expand", config.expand, 1, 16);
+    check_range(prefix + "dt_rank", config.dt_rank, 1, 1024);
+}
+
 void check_config(const ModelConfig& config) {
+    if (config.kind == "generator") {
+        fail("kind", "is \"generator\": this model makes sound of its own, with `serpent generate` or `serpent live`");
+    }
     if (config.kind != "effect") {
         fail("kind", "is " + printable(config.kind) + "; this version of serpent plays \"effect\" models only");
     }
+    if (!config.selective) fail("selective", "is false; the layers of an effect are selective");
     check_range("sample_rate", config.sample_rate, 1000, 768000);
     check_range("channels", config.channels, 1, 64);
-    check_range("d_model", config.d_model, 1, 1024);
-    check_range("n_layers", config.n_layers, 1, 64);
-    check_range("d_state", config.d_state, 1, 256);
-    check_range("d_conv", config.d_conv, 1, 64);
-    check_range("expand", config.expand, 1, 16);
-    check_range("dt_rank", config.dt_rank, 1, 1024);
+    check_stack(config, "");
     check_controls(config.controls);
 }
 

@@ -3,28 +3,13 @@
 
 #include "model/atomic_file.h"
 #include "model/config_json.h"
+#include "model/model_texts.h"
 #include "model/safetensors.h"
 #include "serpent/errors.h"
-
-#include <algorithm>
-#include <charconv>
-#include <cmath>
 
 namespace serpent {
 
 namespace {
-
-constexpr float max_a_log = 40.0f;  // exp(A_log), dt exp(A_log) and B x / exp(A_log) stay well inside float32
-constexpr const char* format_name = "serpent";
-constexpr const char* format_version = "1";
-
-using Texts = std::map<std::string, std::string>;
-
-std::size_t elements(const TensorRef& tensor) {
-    std::size_t product = 1;
-    for (const std::size_t size : tensor.shape) product *= size;
-    return product;
-}
 
 /// tensors() for reading only: with as many layers as the configuration asks for it writes nothing.
 std::vector<TensorRef> tensors_of(const Model& model) {
@@ -33,97 +18,6 @@ std::vector<TensorRef> tensors_of(const Model& model) {
                     std::to_string(model.config.n_layers));
     }
     return tensors(model.config, const_cast<Weights&>(model.weights));
-}
-
-std::string take(Texts& texts, const char* key) {
-    auto node = texts.extract(key);
-    return node.empty() ? std::string() : std::move(node.mapped());
-}
-
-std::optional<double> take_number(Texts& texts, const char* key) {
-    const std::string text = take(texts, key);
-    if (text.empty()) return std::nullopt;
-    double value = 0.0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) {
-        throw Error(std::string("__metadata__ entry \"") + key + "\" is " + printable(text) + "; it must be a number");
-    }
-    return value;
-}
-
-Metadata metadata_from(Texts texts) {
-    Metadata m;
-    for (const char* consumed : {"format", "format_version", "config"}) texts.erase(consumed);
-    m.name = take(texts, "name");
-    m.author = take(texts, "author");
-    m.license = take(texts, "license");
-    m.description = take(texts, "description");
-    m.gear = take(texts, "gear");
-    m.loudness_db = take_number(texts, "loudness_db");
-    m.input_level_dbu = take_number(texts, "input_level_dbu");
-    m.training = take(texts, "training");
-    m.other = std::move(texts);
-    return m;
-}
-
-std::string number_text(double value) {
-    char text[32];
-    return {text, std::to_chars(text, text + sizeof text, value).ptr};
-}
-
-Texts texts_from(const Metadata& m, const ModelConfig& config) {
-    Texts texts = m.other;
-    const auto put = [&](const char* key, const std::string& text) {
-        texts.erase(key);  // the named fields win over an entry of the same name in `other`
-        if (!text.empty()) texts[key] = text;
-    };
-    put("format", format_name);
-    put("format_version", format_version);
-    put("config", config_text(config));
-    put("name", m.name);
-    put("author", m.author);
-    put("license", m.license);
-    put("description", m.description);
-    put("gear", m.gear);
-    put("loudness_db", m.loudness_db ? number_text(*m.loudness_db) : "");
-    put("input_level_dbu", m.input_level_dbu ? number_text(*m.input_level_dbu) : "");
-    put("training", m.training);
-    return texts;
-}
-
-void check_format(const Texts& texts) {
-    const auto value = [&](const char* key) {
-        const auto found = texts.find(key);
-        return found == texts.end() ? std::string() : found->second;
-    };
-    if (value("format") != format_name) {
-        throw Error("not a Serpent model: the __metadata__ entry \"format\" must be \"serpent\" "
-                    "(`serpent import` reads public Mamba checkpoints)");
-    }
-    if (value("format_version") != format_version) {
-        throw Error("__metadata__ entry \"format_version\" is " + printable(value("format_version")) +
-                    "; this version of serpent reads \"1\" only");
-    }
-    if (!texts.contains("config")) throw Error("the __metadata__ entry \"config\" is missing");
-}
-
-void check_values(const TensorRef& tensor) {
-    const std::vector<float>& values = *tensor.data;
-    if (tensor.optional && values.empty()) return;
-    if (values.size() != elements(tensor)) {
-        throw Error("tensor " + printable(tensor.name) + " has " + std::to_string(values.size()) + " values; its shape " +
-                    shape_text(tensor.shape) + " needs " + std::to_string(elements(tensor)));
-    }
-    const bool is_a_log = tensor.name.ends_with(".A_log");
-    for (std::size_t i = 0; i < values.size(); ++i) {
-        if (!std::isfinite(values[i])) {
-            throw Error("tensor " + printable(tensor.name) + " holds a value that is not finite, at index " + std::to_string(i));
-        }
-        if (is_a_log && std::fabs(values[i]) > max_a_log) {
-            throw Error("tensor " + printable(tensor.name) + " holds " + std::to_string(values[i]) + " at index " +
-                        std::to_string(i) + "; A_log must lie within +-40");
-        }
-    }
 }
 
 } // namespace
@@ -154,7 +48,7 @@ void Model::save(const std::filesystem::path& path, TensorType type) const {
     std::vector<std::byte> bytes;
     try {
         validate();
-        bytes = write_safetensors(texts_from(metadata, config), tensors_of(*this), type);
+        bytes = write_safetensors(texts_from(metadata, config_text(config)), tensors_of(*this), type);
     } catch (const Error& error) {
         throw Error("cannot write " + path.string() + ": " + error.what());
     }
@@ -172,15 +66,23 @@ std::size_t Model::parameter_count() const {
     return count;
 }
 
-std::size_t Model::macs_per_sample() const {
+std::size_t layer_macs(const ModelConfig& config) {
     const auto size = [](int value) { return static_cast<std::size_t>(value); };
     const std::size_t d_model = size(config.d_model), d_inner = size(config.d_inner()), states = size(config.d_state),
-                      rank = size(config.dt_rank), channels = size(config.channels);
-    const std::size_t projections = 3 * d_inner * d_model + d_inner * (rank + 2 * states) + d_inner * rank;
-    const std::size_t convolution = d_inner * size(config.d_conv);
+                      rank = size(config.dt_rank);
+    const std::size_t convolution = d_inner * size(config.d_conv), in_and_out = 3 * d_inner * d_model;
+    // Per complex state: q h (4), b x, C h (2). Per channel: D x and the gate.
+    if (!config.selective) return in_and_out + convolution + 7 * d_inner * (states / 2) + 2 * d_inner;
+    const std::size_t projections = in_and_out + d_inner * (rank + 2 * states) + d_inner * rank;
     // Per state: decay of h, its input, C h. Per channel: dt x, D x and the gate.
     const std::size_t scan = 3 * d_inner * states + 3 * d_inner;
-    return 2 * channels * d_model + (config.skip ? channels : 0) + size(config.n_layers) * (projections + convolution + scan);
+    return projections + convolution + scan;
+}
+
+std::size_t Model::macs_per_sample() const {
+    const auto size = [](int value) { return static_cast<std::size_t>(value); };
+    const std::size_t ends = 2 * size(config.channels) * size(config.d_model) + (config.skip ? size(config.channels) : 0);
+    return ends + size(config.n_layers) * layer_macs(config);
 }
 
 } // namespace serpent

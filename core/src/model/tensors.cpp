@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "serpent/model.h"
+#include "model/tensors.h"
 
 namespace serpent {
-
-namespace {
 
 void add_layer(const ModelConfig& config, const std::string& prefix, LayerWeights& w, std::vector<TensorRef>& list) {
     const auto size = [](int value) { return static_cast<std::size_t>(value); };
@@ -18,6 +16,21 @@ void add_layer(const ModelConfig& config, const std::string& prefix, LayerWeight
         {mixer + "in_proj.weight", {2 * d, d_model}, &w.in_proj},
         {mixer + "conv1d.weight", {d, 1, taps}, &w.conv_weight},
         {mixer + "conv1d.bias", {d}, &w.conv_bias},
+    });
+    if (!config.selective) {
+        const std::size_t pairs = states / 2;
+        list.insert(list.end(), {
+            {mixer + "A_log", {d, pairs}, &w.A_log},
+            {mixer + "A_imag", {d, pairs}, &w.A_imag},
+            {mixer + "C", {d, pairs, 2}, &w.C},
+            {mixer + "D", {d}, &w.D},
+            {mixer + "out_proj.weight", {d_model, d}, &w.out_proj},
+            {mixer + "in_proj.bias", {2 * d}, &w.in_proj_bias, true},
+            {mixer + "out_proj.bias", {d_model}, &w.out_proj_bias, true},
+        });
+        return;
+    }
+    list.insert(list.end(), {
         {mixer + "x_proj.weight", {projected, d}, &w.x_proj},
         {mixer + "dt_proj.weight", {d, rank}, &w.dt_proj},
         {mixer + "dt_proj.bias", {d}, &w.dt_proj_bias},
@@ -33,8 +46,6 @@ void add_layer(const ModelConfig& config, const std::string& prefix, LayerWeight
         list.push_back({prefix + "film.bias", {2 * d_model}, &w.film_bias});
     }
 }
-
-} // namespace
 
 std::vector<TensorRef> tensors(const ModelConfig& config, Weights& weights) {
     const auto channels = static_cast<std::size_t>(config.channels), d_model = static_cast<std::size_t>(config.d_model);

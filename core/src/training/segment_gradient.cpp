@@ -13,21 +13,12 @@ using namespace lanes;
 
 std::size_t size(int a) { return static_cast<std::size_t>(a); }
 
-/// The longest sub-block whose recomputed activations (some 10 d_inner + 2 d_inner d_state rows) stay in half a
-/// megabyte of L2.
-int sub_block(const ModelConfig& c) {
-    const int rows = c.d_inner() * (10 + c.d_state + c.decays()) + 3 * (c.dt_rank + 2 * c.d_state) + 3 * c.d_model;
-    int steps = 64;
-    while (steps > 8 && size(steps * rows) * lane_count * sizeof(float) > 512u << 10) steps /= 2;
-    return steps;
-}
-
 } // namespace
 
 SegmentGradient::SegmentGradient(const LaneModel& model, Weights& weights, int longest)
     : state(model.config()), in(lane_floats(size(longest) * size(model.config().channels))), target(in.size()),
       previous_error(lane_floats(size(model.config().channels))), model_(model), longest_(longest),
-      sub_steps_(sub_block(model.config())), a_(model.config(), sub_steps_, sub_steps_, LaneActivations::Keep::nothing),
+      sub_steps_(backward_sub_steps(model.config())), a_(model.config(), sub_steps_, sub_steps_, LaneActivations::Keep::nothing),
       backward_(model, weights, sub_steps_), state_gradient_(model.config()), out_(in.size()), dout_(in.size()),
       de_(lane_floats(size(sub_steps_) * size(model.config().d_model))), stft_(std::make_unique<kernels::StftLoss>()),
       lane_target_(size(longest)), lane_out_(size(longest)), lane_gradient_(size(longest)) {

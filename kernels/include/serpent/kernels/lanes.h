@@ -14,6 +14,8 @@
 
 #include "serpent/kernels/isa.h"
 
+#include <cstdint>
+
 namespace serpent::kernels {
 
 inline constexpr int lane_count = 16;
@@ -43,6 +45,25 @@ struct LaneScanGradients {
     float* dx;   ///< [steps][d_inner][16], written
     float* dB;   ///< laid out as B, added to
     float* dC;   ///< as C, added to
+};
+
+/// Time-invariant layers: `pairs` damped oscillators per channel, each a complex state (real and imaginary part).
+struct LaneOscillatorShape {
+    int steps, d_inner, pairs;
+};
+
+/// Plain weights, not lanes. q, b: reference/time_invariant_scan.h.
+struct LaneOscillators {
+    const float *q_re, *q_im, *b;  ///< [d_inner][pairs]
+    const float* C;                ///< [d_inner][pairs][2]
+    const float* D;                ///< [d_inner]
+};
+
+struct LaneOscillatorGradients {
+    float* dq;  ///< of q_re, q_im and b: [d_inner][pairs][3][16], added to
+    float* dC;  ///< lane form, added to
+    float* dD;  ///< lane form, added to
+    float* dx;  ///< [steps][d_inner][16], written
 };
 
 /// y = W x + b and relatives. W's element (o, i) is at w[o * w_out + i * w_in], so the transpose needs no copy.
@@ -96,6 +117,20 @@ struct LaneOps {
     void (*scan_backward)(const LaneScanShape& shape, const LaneScanInputs& in, const float* h_start,
                           const float* h_series, const float* q_series, const float* dy, float* dh,
                           const LaneScanGradients& out);
+
+    /// h += q h + b x, y = C h + D x with complex h ([d_inner][pairs][2][16], start state in, end state out).
+    /// h_series: [steps][d_inner][pairs][2][16], kept where not null.
+    void (*oscillators)(const LaneOscillatorShape& shape, const LaneOscillators& weights, const float* x, float* h, float* y,
+                        float* h_series);
+    /// dh: gradient of the end state in, of the start state out.
+    void (*oscillators_backward)(const LaneOscillatorShape& shape, const LaneOscillators& weights, const float* x,
+                                 const float* h_start, const float* h_series, const float* dy, float* dh,
+                                 const LaneOscillatorGradients& out);
+
+    /// logits ([steps][classes][16]) become the gradient weight (softmax - [class = target]); probability ([steps][16]):
+    /// the softmax at the target, 1 where the weight is 0. target, weight: [steps][16], weight >= 0.
+    void (*cross_entropy)(int steps, int classes, float* logits, const std::int32_t* target, const float* weight,
+                          float* probability);
 };
 
 /// Throws std::invalid_argument when `isa` is not available on this machine.

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#include "generator/generator_schedule_json.h"
+#include "serpent/errors.h"
+#include "serpent/generator_training.h"
+
+namespace serpent {
+namespace {
+
+GeneratorTier tier(int pool, bool selective, int d_model, int n_layers, int d_state) {
+    GeneratorTier t;
+    t.pool = pool;
+    t.stack.selective = selective;
+    t.stack.d_model = d_model;
+    t.stack.n_layers = n_layers;
+    t.stack.d_state = d_state;
+    t.stack.dt_rank = (d_model + 15) / 16;
+    t.stack.b_bar = BBar::ema;
+    return t;
+}
+
+/// Refuses keys that `object` does not have.
+void check_keys(const nlohmann::json& patch, const nlohmann::json& object, const std::string& what) {
+    if (!patch.is_object()) throw Error(what + " overrides are a JSON object, for instance {\"rate\": 0.002}");
+    for (const auto& [key, value] : patch.items())
+        if (!object.contains(key)) throw Error("there is no " + what + " setting named \"" + key + "\"");
+}
+
+} // namespace
+
+std::vector<std::string> generator_preset_names() { return {"small", "voice", "large"}; }
+
+GeneratorTrainOptions generator_preset(const std::string& name) {
+    GeneratorTrainOptions o;
+    if (name == "small") {
+        o.config.tiers = {tier(1, false, 16, 2, 8), tier(4, true, 32, 2, 8)};
+    } else if (name == "voice") {
+        o.config.tiers = {tier(1, false, 32, 3, 16), tier(8, true, 64, 4, 16)};
+    } else if (name == "large") {
+        o.config.tiers = {tier(1, false, 64, 3, 16), tier(16, true, 128, 5, 16)};
+    } else {
+        throw Error("there is no preset \"" + name + "\"; choose small, voice or large");
+    }
+    return o;
+}
+
+void override_generator_config(GeneratorTrainOptions& options, const std::string& json) {
+    nlohmann::json object = nlohmann::json::parse(generator_config_text(options.config));
+    const nlohmann::json patch = nlohmann::json::parse(json, nullptr, false);
+    check_keys(patch, object, "model");
+    object.update(patch);
+    options.config = parse_generator_config(object.dump());
+}
+
+void override_generator_schedule(GeneratorTrainOptions& options, const std::string& json) {
+    try {
+        nlohmann::json object = options.schedule;
+        const nlohmann::json patch = nlohmann::json::parse(json, nullptr, false);
+        check_keys(patch, object, "schedule");
+        object.update(patch);
+        options.schedule = object.get<GeneratorSchedule>();
+    } catch (const nlohmann::json::exception& e) {
+        throw Error(std::string("a schedule setting has the wrong type: ") + e.what());
+    }
+}
+
+} // namespace serpent

@@ -105,7 +105,7 @@ void run(const Arguments& a) {
 
     const GeneratorOutcome outcome = assess_generator(trainer, *data, wall_s, a.metadata, a.output, command_line());
     outcome.model.save(a.output);
-    print_generator_outcome(outcome);
+    print_generator_outcome(outcome, trainer);
     std::cerr << "model:  " << a.output.string() << '\n';
     if (!a.no_report) {
         const fs::path report = a.report.empty() ? with_suffix(fs::path(a.output).replace_extension(), ".html") : a.report;

@@ -12,6 +12,7 @@ CLI::App* add_render_command(CLI::App& app);
 CLI::App* add_train_command(CLI::App& app);
 CLI::App* add_evaluate_command(CLI::App& app);
 CLI::App* add_train_generator_command(CLI::App& app);
+CLI::App* add_generate_command(CLI::App& app);
 CLI::App* add_info_command(CLI::App& app);
 CLI::App* add_bench_command(CLI::App& app);
 CLI::App* add_signal_command(CLI::App& app);

@@ -18,7 +18,7 @@ GeneratorOutcome assess_generator(const serpent::GeneratorTrainer& trainer, cons
                                   serpent::Metadata metadata, const std::filesystem::path& output,
                                   const std::string& command_line);
 
-void print_generator_outcome(const GeneratorOutcome& outcome);
+void print_generator_outcome(const GeneratorOutcome& outcome, const serpent::GeneratorTrainer& trainer);
 
 void write_generator_report(const std::filesystem::path& path, const GeneratorOutcome& outcome,
                             const serpent::GeneratorTrainer& trainer, const serpent::GeneratorData& data,

@@ -44,6 +44,7 @@ void add_commands(CLI::App& app) {
     add_train_command(app);
     add_evaluate_command(app);
     add_train_generator_command(app);
+    add_generate_command(app);
 }
 
 int report(const std::string& message, const std::string& hint = {}) {

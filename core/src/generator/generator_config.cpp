@@ -119,6 +119,15 @@ std::string generator_config_text(const GeneratorConfig& config) {
     }
 }
 
+namespace {
+
+void add_to_list(std::string& list, const std::string& item) {
+    if (!list.empty()) list += ", ";
+    list += item;
+}
+
+} // namespace
+
 std::vector<int> condition_values(const GeneratorConfig& config, const std::vector<std::string>& settings) {
     std::vector<int> chosen(config.conditions.size(), 0);
     for (const std::string& setting : settings) {
@@ -128,12 +137,12 @@ std::vector<int> condition_values(const GeneratorConfig& config, const std::vect
         const auto condition = std::ranges::find(config.conditions, name, &Condition::name);
         std::string known;
         if (condition == config.conditions.end()) {
-            for (const Condition& c : config.conditions) known += (known.empty() ? "" : ", ") + c.name;
-            throw Error("this generator has no condition \"" + name + "\"" + (known.empty() ? "; it has none" : "; it has " + known));
+            for (const Condition& c : config.conditions) add_to_list(known, c.name);
+            throw Error("this generator has no condition \"" + name + "\"; it has " + (known.empty() ? "none" : known));
         }
         const auto value = std::ranges::find(condition->values, setting.substr(equals + 1));
         if (value == condition->values.end()) {
-            for (const std::string& v : condition->values) known += (known.empty() ? "" : ", ") + v;
+            for (const std::string& v : condition->values) add_to_list(known, v);
             throw Error("\"" + setting + "\": " + name + " is one of " + known);
         }
         chosen[static_cast<std::size_t>(condition - config.conditions.begin())] =

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include "audio/resampler.h"
 #include "serpent/audio_file.h"
 #include "serpent/errors.h"
 #include "serpent/generator_training.h"
@@ -93,21 +92,10 @@ std::vector<fs::path> audio_files(const fs::path& folder) {
     return files;
 }
 
-std::vector<std::uint8_t> read_classes(const fs::path& path, int rate, int* file_rate) {
-    const AudioBuffer audio = read_audio(path);
-    *file_rate = audio.sample_rate;
-    audio::Planar mono{std::vector<float>(audio.frames())};
-    for (const auto& channel : audio.channels)
-        for (std::size_t t = 0; t < channel.size(); ++t) mono[0][t] += channel[t] / float(audio.channels.size());
-    if (audio.sample_rate != rate) {
-        audio::Resampler resampler(audio.sample_rate, rate, 1);
-        audio::Planar out(1);
-        resampler.process(mono, out);
-        resampler.finish(out);
-        mono = std::move(out);
-    }
-    std::vector<std::uint8_t> classes(mono[0].size());
-    std::ranges::transform(mono[0], classes.begin(), [](float v) { return static_cast<std::uint8_t>(mu_law_class(v)); });
+std::vector<std::uint8_t> read_classes(const fs::path& path, int rate_hz, int* file_rate_hz) {
+    const std::vector<float> audio = read_mono(path, rate_hz, file_rate_hz);
+    std::vector<std::uint8_t> classes(audio.size());
+    std::ranges::transform(audio, classes.begin(), [](float v) { return static_cast<std::uint8_t>(mu_law_class(v)); });
     return classes;
 }
 

@@ -10,5 +10,7 @@ extern const std::string_view page_html;  ///< with the fields {{title}}, {{styl
 extern const std::string_view part_html;  ///< one scored part, with its own fields
 extern const std::string_view style_css;
 extern const std::string_view script_js;
+extern const std::string_view generator_html;  ///< a generator's page
+extern const std::string_view generator_js;
 
 } // namespace serpent::report

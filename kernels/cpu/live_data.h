@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What live.cpp packs and live_ops.cpp runs: the weights, state and working memory of one LiveEngine.
 //
-// Every width is padded with zeros to a multiple of the lane count ("stride" below). Zero weights keep padded lanes at
-// x = 0 and h = 0. All pointers are into one allocation, aligned to 64 bytes.
+// A row holds one value per channel of a layer, for all instances of the engine: the lanes of a vector fall into one group
+// per instance, and channel i of instance k lies in lane i % group of group k of vector i / group (live_place). Rows are
+// padded with zeros to whole vectors ("stride" below); zero weights keep padded lanes at x = 0 and h = 0. All pointers
+// are into one allocation, aligned to 64 bytes.
 #pragma once
 
 #include "serpent/kernels/isa.h"
@@ -12,59 +14,86 @@
 
 namespace serpent::kernels {
 
-/// y = W u + b, stored as [in][out_stride].
+/// y = W u + b: one row of outputs per input, [in][out_stride].
 struct LiveLinear {
     std::size_t in = 0, out_stride = 0;
     float *weight = nullptr, *bias = nullptr;
 };
 
+/// norm and FiLM, folded into what follows them: in_proj . (n gain + shift) + b = in_proj . (n gain) + bias.
 struct LiveFilm {
-    float *gain = nullptr, *shift = nullptr;  // [model_stride]; gain: norm weight times FiLM scale
+    float* gain = nullptr;  // [model_stride]: norm weight times FiLM scale
+    float* bias = nullptr;  // [2 inner_stride]: in_proj . shift + b
 };
 
 struct LiveLayer {
-    LiveLinear in_proj, x_proj, dt_proj, out_proj;
+    LiveLinear in_proj;                                  // to x, z; its bias is that of `to`
+    LiveLinear B_C, out_proj;                            // B_C: x_proj's rows for B and C
+    float *dt_low = nullptr, *dt_proj = nullptr;         // [dt_rank][inner_stride]: x_proj's rows for dt; dt_proj
+    float* dt_bias = nullptr;                            // [inner_stride], with what x_proj's bias adds to dt
     float *conv_weight = nullptr, *conv_bias = nullptr;  // [d_conv][inner_stride], oldest tap first
-    float *A = nullptr, *D = nullptr;                    // [decays][inner_stride], negative; [inner_stride]
-    float* norm = nullptr;                               // [model_stride]
+    float *A = nullptr, *D = nullptr;                    // [decays][inner_stride], A log2(e), negative; [inner_stride]
     LiveFilm from, to;                                   // ends of the running ramp
-    float* history = nullptr;                            // [d_conv - 1][inner_stride], oldest first
+    float* window = nullptr;                             // [d_conv - 1 + live_window][inner_stride]: inputs of the convolution
     float* h = nullptr;                                  // [d_state][inner_stride]
 };
 
 /// One row per sample of a sub-block.
 struct LiveScratch {
-    float* input = nullptr;   // [channels]
+    float* input = nullptr;   // [instances channels]
     float* e = nullptr;       // [model_stride]: residual stream
-    float* u = nullptr;       // [model_stride]: normed
-    float* xz = nullptr;      // [2 inner_stride]: x before the convolution, z; d_conv - 1 rows of history come first
+    float* u = nullptr;       // [model_stride]: e times the norm's gain
+    float* z = nullptr;       // [inner_stride]
     float* x = nullptr;       // [inner_stride]
-    float* dt_B_C = nullptr;  // [x_proj.out_stride]
+    float* B_C = nullptr;     // [B_C.out_stride]
     float* dt = nullptr;      // [inner_stride]
     float* y = nullptr;       // [inner_stride]
-    float* output = nullptr;  // [decoder.out_stride]
-    float* row = nullptr;     // one value per sample
+    float* scale = nullptr;   // [instances]: 1 / rms(e)
     float* ramp = nullptr;    // one value per sample: 0 at the start of a FiLM ramp, 1 at its end
 };
 
+/// Rows of LiveLayer::window beyond the history: the history moves back to the start only when they are used up.
+inline constexpr std::size_t live_window = 2 * live_block;
+
 struct LiveData {
     LiveConfig config;
+    std::size_t instances = 1, group = 1, lanes = 1;
     std::size_t model_stride = 0, inner_stride = 0;
-    LiveLinear encoder, decoder;
+    LiveLinear encoder;                   // rows of model_stride
+    float* decoder = nullptr;             // [channels][model_stride], times norm_f
+    float* decoder_bias = nullptr;        // [channels]
+    float* skip = nullptr;                // [channels]: 0 where there is none
+    bool final_norm = false;
     LiveLayer* layers = nullptr;
-    float *norm_f = nullptr, *zero = nullptr;  // [model_stride]; norm_f null: no final norm
-    float* skip = nullptr;                     // [channels], null: none
-    int ramp_done = 0, ramp_samples = 0;       // FiLM is moving while ramp_done < ramp_samples
+    std::size_t window_at = 0;            // row of LiveLayer::window where the history starts, in all layers
+    int ramp_done = 0, ramp_samples = 0;  // FiLM is moving while ramp_done < ramp_samples
     LiveScratch scratch;
+};
+
+/// Where channel i of an instance lies in a row.
+inline std::size_t live_place(const LiveData& data, std::size_t i, std::size_t instance) {
+    return i / data.group * data.lanes + instance * data.group + i % data.group;
+}
+
+/// 0 in every field: any model.
+struct LiveShape {
+    std::size_t d_model, d_inner, d_state, decays;
 };
 
 struct LiveOps {
     Isa isa;
-    std::size_t lanes;
-    bool (*process)(LiveData&, const float* const* in, float* const* out, std::size_t first, std::size_t n);
+    std::size_t lanes, instances;
+    LiveShape shape;
+    /// Returns one bit per instance: set if its output was not finite.
+    unsigned (*process)(LiveData&, const float* const* in, float* const* out, std::size_t first, std::size_t n);
 };
 
-/// `narrow`: at most 8 lanes, for models whose widths would leave wider vectors half empty.
-const LiveOps& live_ops_for(Isa isa, bool narrow);
+struct LiveOpsList {
+    const LiveOps* begin;
+    std::size_t count;
+};
+
+/// From the most to the least special.
+LiveOpsList live_ops_list(Isa isa);
 
 } // namespace serpent::kernels

@@ -34,9 +34,13 @@ TEST_CASE("instances answer like streams of their own", "[stream]") {
                 CAPTURE(name, instances, i);
                 Stream alone(model);
                 const auto expected = play_moving(alone, channels_of(in, i * together, together));
-                CHECK((channels_of(out.first, i * together, together) == expected.first));
-                CHECK((channels_of(out.second, i * together, together) == expected.second));
-                CHECK(stream.state(static_cast<int>(i)).h == alone.state().h);
+                // Two instances share a vector where it has room, and one alone may be summed in another order.
+                const auto same = [](const Planar& a, const Planar& b) {
+                    return within_budget(distance(interleaved(a), interleaved(b)));
+                };
+                CHECK(same(channels_of(out.first, i * together, together), expected.first));
+                CHECK(same(channels_of(out.second, i * together, together), expected.second));
+                CHECK(within_budget(distance(stream.state(static_cast<int>(i)).h, alone.state().h)));
             }
         }
 }

@@ -17,9 +17,20 @@ namespace {
 
 constexpr double control_ramp_s = 0.010;  // short enough to feel immediate, long enough not to click
 
-kernels::LiveEngine make_engine(const Model& model, std::optional<kernels::Isa> isa) {
+/// `per_engine` at a time, and what remains one at a time.
+std::vector<kernels::LiveEngine> make_engines(const Model& model, kernels::Isa isa, int instances, int per_engine) {
+    std::vector<kernels::LiveEngine> engines;
+    for (int left = instances; left > 0; left -= per_engine)
+        engines.emplace_back(live_config(model.config), live_weights(model.weights),
+                             kernels::LiveOptions{.isa = isa, .instances = std::min(left, per_engine)});
+    return engines;
+}
+
+kernels::Isa chosen_isa(const StreamOptions& options) {
     try {
-        return {live_config(model.config), live_weights(model.weights), isa ? *isa : kernels::default_isa()};
+        const kernels::Isa isa = options.isa ? *options.isa : kernels::default_isa();
+        kernels::require_isa(isa);
+        return isa;
     } catch (const std::invalid_argument& error) {
         throw Error(error.what());
     }
@@ -30,12 +41,14 @@ kernels::LiveEngine make_engine(const Model& model, std::optional<kernels::Isa> 
 Instances::Instances(std::shared_ptr<const Model> model, const StreamOptions& options, std::vector<float> controls)
     : model_(std::move(model)),
       initial_state_(options.initial_state),
+      instances_(options.instances),
+      per_engine_(std::min(options.instances, kernels::LiveEngine::most_instances(chosen_isa(options)))),
+      engines_(make_engines(*model_, chosen_isa(options), instances_, per_engine_)),
       solver_(*model_),
       start_(zero_state(model_->config)),
       coefficients_(film(*model_)),
       controls_(std::move(controls)),
       ramp_samples_(static_cast<int>(std::lround(control_ramp_s * model_->config.sample_rate))) {
-    for (int i = 0; i < options.instances; ++i) engines_.push_back(make_engine(*model_, options.isa));
     reset();
 }
 
@@ -43,12 +56,17 @@ void Instances::reset() noexcept {
     if (!controls_.empty()) evaluate_film(*model_, controls_, coefficients_);
     controls_moved_ = false;
     if (initial_state_ == InitialState::silence) solver_.solve(coefficients_, start_);
-    for (kernels::LiveEngine& engine : engines_) restart(engine);
+    for (kernels::LiveEngine& engine : engines_) {
+        engine.set_film(coefficients_.scale.data(), coefficients_.shift.data(), 0);
+        for (int i = 0; i < engine.instances(); ++i) engine.set_state(start_.conv.data(), start_.h.data(), i);
+    }
 }
 
-void Instances::restart(kernels::LiveEngine& engine) noexcept {
-    engine.set_film(coefficients_.scale.data(), coefficients_.shift.data(), 0);
-    engine.set_state(start_.conv.data(), start_.h.data());
+/// Sets the instances anew whose output was not finite, one bit each.
+void Instances::recover(kernels::LiveEngine& engine, unsigned failed) noexcept {
+    if (initial_state_ == InitialState::silence) solver_.solve(coefficients_, start_);
+    for (int i = 0; i < engine.instances(); ++i)
+        if (failed >> i & 1) engine.set_state(start_.conv.data(), start_.h.data(), i);
 }
 
 void Instances::follow_controls() noexcept {
@@ -62,12 +80,10 @@ void Instances::process(const float* const* in, float* const* out, int n) noexce
     follow_controls();
     for (kernels::LiveEngine& engine : engines_) {
         for (int first = 0; first < n; first += kernels::live_block)
-            if (!engine.process(in, out, first, std::min(kernels::live_block, n - first))) {
-                if (initial_state_ == InitialState::silence) solver_.solve(coefficients_, start_);
-                restart(engine);
-            }
-        in += model_->config.channels;
-        out += model_->config.channels;
+            if (const unsigned failed = engine.process(in, out, first, std::min(kernels::live_block, n - first)))
+                recover(engine, failed);
+        in += engine.instances() * model_->config.channels;
+        out += engine.instances() * model_->config.channels;
     }
 }
 
@@ -82,16 +98,16 @@ void Instances::set_control(int index, float value) noexcept {
     controls_moved_ = true;
 }
 
-const kernels::LiveEngine& Instances::checked(int instance) const {
-    if (instance < 0 || static_cast<std::size_t>(instance) >= engines_.size())
-        throw Error("there is no instance " + std::to_string(instance) + " in a Stream of " +
-                    std::to_string(engines_.size()) + "; count from 0.");
-    return engines_[static_cast<std::size_t>(instance)];
+void Instances::check(int instance) const {
+    if (instance < 0 || instance >= instances_)
+        throw Error("there is no instance " + std::to_string(instance) + " in a Stream of " + std::to_string(instances_) +
+                    "; count from 0.");
 }
 
 State Instances::state(int instance) const {
+    check(instance);
     State state = zero_state(model_->config);
-    checked(instance).get_state(state.conv.data(), state.h.data());
+    engines_[static_cast<std::size_t>(instance / per_engine_)].get_state(state.conv.data(), state.h.data(), instance % per_engine_);
     return state;
 }
 
@@ -100,8 +116,8 @@ void Instances::set_state(const State& state, int instance) {
         throw Error("Stream::set_state() was given " + std::to_string(state.conv.size()) + " conv and " +
                     std::to_string(state.h.size()) + " h values, but this model has " +
                     std::to_string(start_.conv.size()) + " and " + std::to_string(start_.h.size()) + ".");
-    checked(instance);
-    engines_[static_cast<std::size_t>(instance)].set_state(state.conv.data(), state.h.data());
+    check(instance);
+    engines_[static_cast<std::size_t>(instance / per_engine_)].set_state(state.conv.data(), state.h.data(), instance % per_engine_);
 }
 
 } // namespace serpent

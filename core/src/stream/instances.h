@@ -24,17 +24,18 @@ public:
     State state(int instance) const;
     void set_state(const State& state, int instance);
 
-    int channels() const noexcept { return static_cast<int>(engines_.size()) * model_->config.channels; }
+    int channels() const noexcept { return instances_ * model_->config.channels; }
     const std::vector<float>& controls() const noexcept { return controls_; }
     kernels::Isa isa() const noexcept { return engines_[0].isa(); }
 
 private:
     void follow_controls() noexcept;
-    void restart(kernels::LiveEngine& engine) noexcept;
-    const kernels::LiveEngine& checked(int instance) const;
+    void recover(kernels::LiveEngine& engine, unsigned failed) noexcept;
+    void check(int instance) const;
 
     std::shared_ptr<const Model> model_;
     InitialState initial_state_;
+    int instances_, per_engine_;                // the last engine may have fewer
     std::vector<kernels::LiveEngine> engines_;
     SilenceSolver solver_;
     State start_;        // what reset() goes to

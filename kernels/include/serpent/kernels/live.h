@@ -49,29 +49,42 @@ struct LiveWeights {
     const float* skip = nullptr;                                      // (channels); null: none
 };
 
-/// Starts from state zero and without FiLM (scale 1, shift 0). One thread at a time. Only the constructor allocates.
+struct LiveOptions {
+    Isa isa = default_isa();
+    int instances = 1;        ///< sequences in the lanes of one engine, at most most_instances(isa)
+    bool specialised = true;  ///< use code made for the sizes of this model where there is some: the same bits, faster
+};
+
+/// One model on one or several independent sequences. Starts from state zero and without FiLM (scale 1, shift 0). One
+/// thread at a time. Only the constructor allocates.
 class LiveEngine {
 public:
-    /// Throws std::invalid_argument when `isa` is not available.
-    LiveEngine(const LiveConfig& config, const LiveWeights& weights, Isa isa);
+    /// Throws std::invalid_argument when the ISA is not available or does not run that many instances.
+    LiveEngine(const LiveConfig& config, const LiveWeights& weights, const LiveOptions& options = {});
     ~LiveEngine();
     LiveEngine(LiveEngine&&) noexcept;
     LiveEngine& operator=(LiveEngine&&) noexcept;
 
-    /// Samples [first, first + n) of in[c] to those of out[c], c < channels, 0 <= n <= live_block; in and out may be the
-    /// same. NaN and Inf in the input count as 0. Returns false when the answer was not finite all the same: then these
-    /// n samples are 0 and the state must be set anew.
-    [[nodiscard]] bool process(const float* const* in, float* const* out, int first, int n) noexcept;
+    /// How many sequences an engine can run in the lanes of one vector: 2 with AVX-512, else 1.
+    static int most_instances(Isa isa);
+
+    /// Samples [first, first + n) of in[c] to those of out[c], c < instances channels, those of the first instance first;
+    /// 0 <= n <= live_block; in and out may be the same. NaN and Inf in the input count as 0. Returns a bit per instance
+    /// whose answer was not finite all the same: then its n samples are 0 and its state must be set anew.
+    [[nodiscard]] unsigned process(const float* const* in, float* const* out, int first, int n) noexcept;
 
     /// FiLM of every layer, [n_layers][d_model] each: reached linearly over the next ramp_samples samples, at once if 0.
     void set_film(const float* scale, const float* shift, int ramp_samples) noexcept;
 
     /// conv: [n_layers][d_conv - 1][d_inner], oldest sample first. h: [n_layers][d_inner][d_state].
-    void get_state(float* conv, float* h) const noexcept;
-    void set_state(const float* conv, const float* h) noexcept;
+    void get_state(float* conv, float* h, int instance = 0) const noexcept;
+    void set_state(const float* conv, const float* h, int instance = 0) noexcept;
 
+    int instances() const noexcept;
     /// The ISA as the code compiled for it reports it.
     Isa isa() const noexcept;
+    /// Whether the code was made for the sizes of this model.
+    bool specialised() const noexcept;
 
 private:
     struct Impl;

@@ -94,7 +94,8 @@ void lay_out(Layout& layout, LiveData& data) {
 }
 
 /// from: (rows, columns) to [columns][stride], the rows as channels from `first` on, once for every instance.
-void transpose(const LiveData& data, const float* from, size_t rows, size_t columns, float* to, size_t stride, size_t first = 0) {
+void transpose(const LiveData& data, const float* from, size_t rows, size_t columns, float* to, size_t stride,
+               size_t first = 0) {
     for (size_t r = 0; r < rows; ++r)
         for (size_t c = 0; c < columns; ++c)
             for (size_t k = 0; k < data.instances; ++k) to[c * stride + first + live_place(data, r, k)] = from[r * columns + c];

@@ -29,9 +29,13 @@ struct MovingFilm {
     const LiveFilm &from, &to;
     const float* ramp;
     template <class D>
-    HWY_INLINE hn::Vec<D> gain(D d, size_t t, size_t column) const { return between(d, from.gain + column, to.gain + column, t); }
+    HWY_INLINE hn::Vec<D> gain(D d, size_t t, size_t column) const {
+        return between(d, from.gain + column, to.gain + column, t);
+    }
     template <class D>
-    HWY_INLINE hn::Vec<D> bias(D d, size_t t, size_t column) const { return between(d, from.bias + column, to.bias + column, t); }
+    HWY_INLINE hn::Vec<D> bias(D d, size_t t, size_t column) const {
+        return between(d, from.bias + column, to.bias + column, t);
+    }
     template <class D>
     HWY_INLINE hn::Vec<D> between(D d, const float* a, const float* b, size_t t) const {
         const auto position = hn::Set(d, ramp[t]);
@@ -99,7 +103,8 @@ HWY_INLINE void convolve(S s, const LiveLayer& layer, Count n) {
         for (size_t i = 0; i < inner; i += S::lanes) {
             auto sum = hn::Load(d, layer.conv_bias + i);
             for (size_t tap = 0; tap < taps; ++tap)
-                sum = hn::MulAdd(hn::Load(d, layer.conv_weight + tap * inner + i), hn::Load(d, window + (t + tap) * inner + i), sum);
+                sum = hn::MulAdd(hn::Load(d, layer.conv_weight + tap * inner + i),
+                                 hn::Load(d, window + (t + tap) * inner + i), sum);
             hn::Store(quick_silu_v(d, sum), d, s.data.scratch.x + t * inner + i);
         }
 }
@@ -110,9 +115,11 @@ HWY_INLINE void project_B_C(S s, const LiveLayer& layer, Count n) {
     const typename S::D d;
     const LiveScratch& scratch = s.data.scratch;
     const size_t B_C = s.B_C();
-    multiply<S::chains>(s, layer.B_C.weight, B_C, s.d_inner(), scratch.x, s.inner(), n, [&](size_t t, size_t column, auto sum) HWY_ATTR {
-        hn::Store(hn::Add(sum, hn::Load(d, layer.B_C.bias + column)), d, scratch.B_C + t * B_C + column);
-    });
+    multiply<S::chains>(s, layer.B_C.weight, B_C, s.d_inner(), scratch.x, s.inner(), n,
+                        [&](size_t t, size_t column, auto sum) HWY_ATTR {
+                            sum = hn::Add(sum, hn::Load(d, layer.B_C.bias + column));
+                            hn::Store(sum, d, scratch.B_C + t * B_C + column);
+                        });
 }
 
 /// dt = softplus(dt_proj . (x_proj . x) + bias), in two passes: a processor looks ahead a certain number of operations, and
@@ -136,7 +143,8 @@ HWY_INLINE void time_steps(S s, const LiveLayer& layer, Count n) {
             }
         }
     }
-    for (size_t i = 0; i < n * inner; i += S::lanes) hn::Store(softplus_v(d, hn::Load(d, scratch.dt + i)), d, scratch.dt + i);
+    for (size_t i = 0; i < n * inner; i += S::lanes)
+        hn::Store(quick_softplus_v(d, hn::Load(d, scratch.dt + i)), d, scratch.dt + i);
 }
 
 /// y = (C h + D x) silu(z), walking h sample by sample; h stays in registers where d_state is a constant.

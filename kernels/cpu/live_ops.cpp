@@ -63,12 +63,14 @@ HWY_INLINE unsigned decode(S s, float* const* out, size_t first, Count n) {
         for (size_t t = 0; t < n; ++t) {
             auto sum = hn::Zero(d);
             for (size_t i = 0; i < s.model(); i += S::lanes)
-                sum = hn::MulAdd(hn::Load(d, scratch.e + t * s.model() + i), hn::Load(d, data.decoder + c * s.model() + i), sum);
+                sum = hn::MulAdd(hn::Load(d, scratch.e + t * s.model() + i),
+                                 hn::Load(d, data.decoder + c * s.model() + i), sum);
             float answer[S::instances];
             S::store_groups(S::group_sum(sum), answer);
             for (size_t k = 0; k < S::instances; ++k) {
                 const float input = scratch.input[t * columns + c * S::instances + k];
-                const float sample = answer[k] * scratch.scale[t * S::instances + k] + data.decoder_bias[c] + data.skip[c] * input;
+                const float scale = scratch.scale[t * S::instances + k];
+                const float sample = answer[k] * scale + data.decoder_bias[c] + data.skip[c] * input;
                 failed |= static_cast<unsigned>(!std::isfinite(sample)) << k;
                 out[k * channels + c][first + t] = sample;
             }
@@ -125,7 +127,8 @@ unsigned process(LiveData& data, const float* const* in, float* const* out, size
         failed = run<S>(data, in, out, first, n);
     for (size_t k = 0; failed >> k; ++k)
         if (failed >> k & 1)
-            for (size_t c = 0; c < data.encoder.in; ++c) std::memset(out[k * data.encoder.in + c] + first, 0, n * sizeof(float));
+            for (size_t c = 0; c < data.encoder.in; ++c)
+                std::memset(out[k * data.encoder.in + c] + first, 0, n * sizeof(float));
     return failed;
 }
 

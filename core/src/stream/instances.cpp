@@ -107,7 +107,8 @@ void Instances::check(int instance) const {
 State Instances::state(int instance) const {
     check(instance);
     State state = zero_state(model_->config);
-    engines_[static_cast<std::size_t>(instance / per_engine_)].get_state(state.conv.data(), state.h.data(), instance % per_engine_);
+    const kernels::LiveEngine& engine = engines_[static_cast<std::size_t>(instance / per_engine_)];
+    engine.get_state(state.conv.data(), state.h.data(), instance % per_engine_);
     return state;
 }
 
@@ -117,7 +118,8 @@ void Instances::set_state(const State& state, int instance) {
                     std::to_string(state.h.size()) + " h values, but this model has " +
                     std::to_string(start_.conv.size()) + " and " + std::to_string(start_.h.size()) + ".");
     check(instance);
-    engines_[static_cast<std::size_t>(instance / per_engine_)].set_state(state.conv.data(), state.h.data(), instance % per_engine_);
+    kernels::LiveEngine& engine = engines_[static_cast<std::size_t>(instance / per_engine_)];
+    engine.set_state(state.conv.data(), state.h.data(), instance % per_engine_);
 }
 
 } // namespace serpent

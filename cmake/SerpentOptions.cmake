@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 option(SERPENT_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
 option(SERPENT_BUILD_BENCHMARKS "Build the Google Benchmark suite" ${PROJECT_IS_TOP_LEVEL})
+set(SERPENT_LIVE AUTO CACHE STRING "serpent live and serpent devices, through RtAudio: AUTO, ON or OFF")
 set(SERPENT_SANITIZE "" CACHE STRING "Sanitizers, for instance address,undefined or thread")
 
 add_library(serpent_warnings INTERFACE)

@@ -13,6 +13,8 @@ CLI::App* add_train_command(CLI::App& app);
 CLI::App* add_evaluate_command(CLI::App& app);
 CLI::App* add_train_generator_command(CLI::App& app);
 CLI::App* add_generate_command(CLI::App& app);
+CLI::App* add_live_command(CLI::App& app);     // with RtAudio only
+CLI::App* add_devices_command(CLI::App& app);  // likewise
 CLI::App* add_info_command(CLI::App& app);
 CLI::App* add_bench_command(CLI::App& app);
 CLI::App* add_signal_command(CLI::App& app);

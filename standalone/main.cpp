@@ -45,6 +45,10 @@ void add_commands(CLI::App& app) {
     add_evaluate_command(app);
     add_train_generator_command(app);
     add_generate_command(app);
+#ifdef SERPENT_LIVE
+    add_live_command(app);
+    add_devices_command(app);
+#endif
 }
 
 int report(const std::string& message, const std::string& hint = {}) {

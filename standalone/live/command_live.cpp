@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "commands.h"
+#include "control_option.h"
+#include "interrupt.h"
+#include "live/audio_device.h"
+#include "live/recorder.h"
+#include "live/show.h"
+#include "sampling_options.h"
+
+#include "serpent/errors.h"
+#include "serpent/live.h"
+
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+#include <thread>
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* examples =
+    "Examples:\n"
+    "  serpent live amp.safetensors                                an effect: play through the model\n"
+    "  serpent live voice.safetensors                              a generator: say something, and it answers\n"
+    "  serpent live voice.safetensors --mode together --listen 0.3 it plays all the time, and is led by what it hears\n"
+    "  serpent live amp.safetensors --input 'USB' --input-channel 2 --block 64 --record session.wav\n"
+    "\n"
+    "'serpent devices' lists what --input and --output may name. Use headphones: what the loudspeaker plays, the\n"
+    "microphone hears. Keys are on the screen; --no-ui prints what happens, one line each, for logs.\n";
+
+struct Arguments {
+    std::string model, mode = "auto";
+    AudioStreamOptions audio;
+    unsigned int input_channel = 1, output_channel = 1;
+    serpent::LiveOptions live;
+    SamplingArguments sampling;
+    std::vector<std::string> controls;
+    double gain_db = 0;
+    fs::path record;
+    std::optional<double> seconds;
+    bool no_ui = false, scale_rate = false;
+};
+
+/// How many times faster than real time the generator's steps are on this machine.
+double generator_speed(const std::shared_ptr<const serpent::GeneratorModel>& model, const serpent::GeneratorOptions& options) {
+    using Clock = std::chrono::steady_clock;
+    serpent::Generator generator(model, options);
+    for (int t = 0; t < 200; ++t) (void)generator.next();
+    const int samples = model->config.sample_rate / 8;
+    const auto begin = Clock::now();
+    for (int t = 0; t < samples; ++t) (void)generator.next();
+    return double(samples) / model->config.sample_rate / std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+std::unique_ptr<serpent::LiveSession> generator_session(const Arguments& a, serpent::LiveOptions options) {
+    const auto model = load_generator(a.model);
+    if (a.mode == "effect") throw serpent::Error(a.model + " is a generator; its modes are answer and together");
+    if (!a.controls.empty()) throw serpent::Error("--control goes with effect models; a generator has --condition");
+    options.mode = a.mode == "together" ? serpent::LiveMode::together : serpent::LiveMode::answer;
+    options.generator = generator_options(a.sampling, *model);
+    const double speed = generator_speed(model, options.generator);
+    if (speed < 1.2)
+        throw serpent::Error("this machine makes " + a.model + "'s audio only " + std::to_string(speed) +
+                             " times as fast as it must be played; use a smaller model");
+    std::fprintf(stderr, "the model runs %.1f times faster than real time here\n", speed);
+    return std::make_unique<serpent::LiveSession>(model, options);
+}
+
+std::unique_ptr<serpent::LiveSession> effect_session(const Arguments& a, serpent::LiveOptions options) {
+    serpent::Model model = serpent::Model::load(a.model);
+    if (a.mode != "auto" && a.mode != "effect") throw serpent::Error(a.model + " is an effect; --mode " + a.mode + " needs a generator");
+    const std::vector<float> values = control_values(model, a.controls);
+    for (std::size_t i = 0; i < values.size(); ++i) model.config.controls[i].default_value = values[i];
+    options.stream.rate_mode = a.scale_rate ? serpent::RateMode::scale_dt : serpent::RateMode::resample;
+    return std::make_unique<serpent::LiveSession>(std::make_shared<const serpent::Model>(std::move(model)), options);
+}
+
+/// Ends what was begun in the right order whatever happens: audio first, then the recording.
+void play(const Arguments& a, serpent::LiveSession& session, AudioStream& stream) {
+    session.prepare(stream.rate_hz(), static_cast<int>(stream.block()), static_cast<int>(stream.inputs()),
+                    static_cast<int>(stream.outputs()));
+    session.set_gain_db(a.gain_db);
+    std::unique_ptr<Recorder> recorder;
+    if (!a.record.empty()) recorder = std::make_unique<Recorder>(a.record, static_cast<int>(stream.rate_hz()));
+    CallbackFigures figures(stream.rate_hz());
+    watch_interrupts();
+    stream.start([&](const float* const* in, float* const* out, int n, bool lost) {
+        const auto begin = figures.begin(lost);
+        session.process(in, out, n);
+        if (recorder) recorder->add(in[0], out[0], n);
+        figures.end(begin, n);
+    });
+    const std::optional<std::string> trouble =
+        a.no_ui ? log_until_over(session, stream, figures, a.seconds) : show_until_over(session, stream, figures, a.seconds);
+    stream.stop();
+    if (recorder) {
+        recorder->finish();
+        std::fprintf(stderr, "recorded %.1f s to %s\n", double(recorder->written_samples()) / stream.rate_hz(), a.record.c_str());
+        if (recorder->lost_samples() > 0)
+            std::fprintf(stderr, "the disk was too slow: %llu samples are missing\n",
+                         static_cast<unsigned long long>(recorder->lost_samples()));
+    }
+    if (trouble) throw serpent::Error(*trouble);
+}
+
+void run(Arguments a) {
+    if (fs::is_directory(a.record)) throw serpent::Error(a.record.string() + " is a folder; --record names the file to write");
+    a.audio.first_input = a.input_channel - 1;
+    a.audio.first_output = a.output_channel - 1;
+    const auto session = serpent::is_generator(a.model) ? generator_session(a, a.live) : effect_session(a, a.live);
+    AudioStream stream(a.audio);
+    std::fprintf(stderr, "%s, %u Hz, blocks of %u\n", stream.description().c_str(), stream.rate_hz(), stream.block());
+    play(a, *session, stream);
+}
+
+void add_audio_options(CLI::App& command, Arguments& a) {
+    command.add_option("--api", a.audio.api, "jack, pulse or alsa; else the first that has a device")->type_name("NAME");
+    command.add_option("--input", a.audio.input, "The microphone's device: number, name or part of it")->type_name("DEV");
+    command.add_option("--output", a.audio.output, "The loudspeaker's, likewise")->type_name("DEV");
+    command.add_option("--input-channel", a.input_channel, "First channel of the input to use (default 1)")
+        ->type_name("N")->check(CLI::Range(1, 1024).description(""));
+    command.add_option("--output-channel", a.output_channel, "First channel of the output to use (default 1)")
+        ->type_name("N")->check(CLI::Range(1, 1024).description(""));
+    command.add_option("--inputs", a.audio.inputs, "Input channels (default 1)")->type_name("N")
+        ->check(CLI::Range(1, 64).description(""));
+    command.add_option("--outputs", a.audio.outputs, "Output channels (default 2)")->type_name("N")
+        ->check(CLI::Range(1, 64).description(""));
+    command.add_option("--rate", a.audio.rate_hz, "The device's sample rate (default: its own); the model's is bridged")
+        ->type_name("HZ")->check(CLI::Range(1000, 768000).description(""));
+    command.add_option("--block", a.audio.block, "Samples per block, as a wish (default 256)")->type_name("N")
+        ->check(CLI::Range(8, 8192).description(""));
+    command.add_option("--client-name", a.audio.client_name, "Our name in JACK's graph (default serpent)")->type_name("NAME");
+}
+
+} // namespace
+
+CLI::App* add_live_command(CLI::App& app) {
+    const auto a = std::make_shared<Arguments>();
+    CLI::App* command = app.add_subcommand("live", "Play through a model, or with one, from microphone to loudspeaker");
+    command->footer(examples);
+    command->add_option("MODEL", a->model, "An effect or a generator")->required()->type_name("");
+    command->add_option("--mode", a->mode, "effect; answer (a generator's default) or together")->type_name("NAME")
+        ->check(CLI::IsMember({"auto", "effect", "answer", "together"}).description(""));
+    add_audio_options(*command, *a);
+    command->add_option("--gate", a->live.gate_db, "answer: level at which a phrase begins (default -40)")->type_name("DBFS")
+        ->check(CLI::Range(-100.0, 0.0).description(""));
+    command->add_option("--hold", a->live.gate_hold_s, "answer: silence that ends a phrase (default 0.3)")->type_name("S")
+        ->check(CLI::Range(0.01, 10.0).description(""));
+    command->add_option("--longest", a->live.longest_answer_s, "answer: longest answer (default 30)")->type_name("S")
+        ->check(CLI::Range(0.01, 3600.0).description(""));
+    command->add_option("--listen", a->live.listen, "together: share of what is heard in what the model hears (default 0.5)")
+        ->type_name("0..1")->check(CLI::Range(0.0, 1.0).description(""));
+    command->add_option("--gain", a->gain_db, "Of the output")->type_name("DB")->check(CLI::Range(-60.0, 24.0).description(""));
+    add_sampling_options(*command, a->sampling);
+    add_control_option(*command, a->controls);
+    command->add_flag("--scale-rate", a->scale_rate, "An effect at another rate than the device: no resampler, no latency");
+    command->add_flag("!--no-loop-guard", a->live.loop_guard, "Do not mute when the output comes back as the input");
+    command->add_option("--record", a->record, "Keep what was heard (left) and played (right)")->type_name("FILE");
+    command->add_option("--seconds", a->seconds, "Stop after so much audio; else q or Ctrl-C")->type_name("S")
+        ->check(CLI::PositiveNumber.description(""));
+    command->add_flag("--no-ui", a->no_ui, "No screen: print what happens");
+    command->callback([a] { run(*a); });
+    return command;
+}

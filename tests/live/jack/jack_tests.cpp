@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// `serpent live` and `serpent devices` on a real JACK server with the dummy driver. Samples are asserted, never times or
+// xruns: with -S the server waits for its clients, however busy the machine is.
+#include "live/jack/jack_harness.h"
+
+#include "close.h"
+#include "command/run_command.h"
+#include "generator/example_generator.h"
+#include "serpent/audio_file.h"
+
+#include <catch2/catch.hpp>
+
+#include <csignal>
+#include <cmath>
+
+using namespace serpent;
+using namespace serpent::test;
+
+namespace {
+
+constexpr double patience_s = 60;
+
+const std::string effect_model = SERPENT_ASSETS "/models/zamtube.safetensors";
+
+Child live(const std::vector<std::string>& arguments, const TemporaryFolder& folder, const JackServer& server) {
+    std::vector<std::string> command{SERPENT_COMMAND, "live"};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    for (const char* word : {"--api", "jack", "--no-ui", "--outputs", "1"}) command.emplace_back(word);
+    return Child(command, folder / "live.log", server.name());
+}
+
+std::vector<float> noise(std::size_t n) {
+    Random random(17);
+    std::vector<float> audio = random.vector<float>(n, -0.4, 0.4);
+    for (std::size_t t = 0; t < n; ++t) audio[t] *= 0.5f + 0.5f * std::sin(0.0007f * float(t));
+    return audio;
+}
+
+void write(const std::filesystem::path& path, const std::vector<float>& audio, int rate) {
+    write_audio(path, {rate, {audio}, Subtype::float32}, Subtype::float32);
+}
+
+std::vector<float> read(const std::filesystem::path& path) { return read_audio(path).channels.at(0); }
+
+/// Distance to `expected` at the lag, in whole blocks, at which they fit best: JACK orders the graph, not we.
+Distance best_fit(const std::vector<float>& expected, const std::vector<float>& heard, std::size_t block, std::size_t* best_lag) {
+    Distance best{1e9, 1e9};
+    for (std::size_t lag = 0; lag <= 4 * block; lag += block) {
+        const auto first = heard.begin() + std::ptrdiff_t(lag);
+        const Distance d = distance(expected, std::vector<float>(first, first + std::ptrdiff_t(expected.size())));
+        if (d.rms < best.rms) best = d, *best_lag = lag;
+    }
+    return best;
+}
+
+long long number_after(const std::string& text, const std::string& words) {
+    const std::size_t at = text.find(words);
+    return at == std::string::npos ? -1 : std::stoll(text.substr(at + words.size()));
+}
+
+} // namespace
+
+TEST_CASE("an effect live is the effect rendered, sample for sample, in real time and freewheeling", "[jack]") {
+    const TemporaryFolder folder;
+    const std::vector<float> microphone = noise(48000);
+    write(folder / "in.wav", microphone, 48000);
+    REQUIRE(run_command({"render", effect_model, (folder / "in.wav").string(), "-o", (folder / "out.wav").string()}).status == 0);
+    const std::vector<float> rendered = read(folder / "out.wav");
+
+    JackServer server(folder, 48000, 128);
+    std::vector<std::vector<float>> freewheeled;
+    for (const bool freewheel : {false, true, true}) {
+        CAPTURE(freewheel);
+        Child serpent = live({effect_model}, folder, server);
+        REQUIRE(serpent.said("running: effect", patience_s));
+        std::vector<float> heard;
+        {
+            Ear ear(server, microphone, microphone.size() + 4 * 128);
+            REQUIRE(ear.connect("serpent"));
+            if (freewheel) ear.freewheel(true);
+            REQUIRE(ear.run(patience_s));
+            if (freewheel) ear.freewheel(false);
+            heard = ear.heard();
+        }
+        std::size_t lag = 0;
+        const Distance d = best_fit(rendered, heard, 128, &lag);
+        CAPTURE(d.rms, d.max, lag);
+        CHECK(d.within(1e-5, 1e-4));  // the project's bound: the renderer adds up in another order
+        CHECK(lag <= 2 * 128);
+        if (freewheel) freewheeled.push_back(heard);
+        serpent.signal(SIGINT);
+        CHECK(serpent.wait(patience_s) == 0);
+        std::filesystem::remove(folder / "live.log");
+    }
+    CHECK(freewheeled[0] == freewheeled[1]);
+}
+
+TEST_CASE("an answer live is what serpent generate makes of the same prompt and seed", "[jack]") {
+    const TemporaryFolder folder;
+    GeneratorModel model = example_generator("two");
+    for (int k = 0; k < mu_law_classes; ++k)  // quiet, so that no limiter has to work
+        if (std::abs(mu_law_sample(k)) > 0.3f) model.weights.decoder_bias[std::size_t(k)] = -200;
+    model.save(folder / "voice.safetensors");
+    std::vector<float> microphone(4000);
+    for (std::size_t t = 500; t < 3000; ++t) microphone[t] = 0.2f * std::sin(0.7f * float(t)) + 0.05f;
+
+    constexpr std::size_t block = 128;
+    JackServer server(folder, 8000, int(block));  // the model's own rate: every sample is the model's
+    Child serpent = live({(folder / "voice.safetensors").string(), "--hold", "0.1", "--seed", "7"}, folder, server);
+    REQUIRE(serpent.said("running: answer", patience_s));
+    Ear ear(server, microphone, 3000 + 800 + 2600 + 6 * block);
+    REQUIRE(ear.connect("serpent"));
+    ear.freewheel(true);
+    REQUIRE(ear.run(patience_s));
+    ear.freewheel(false);
+    REQUIRE(serpent.said("answer ends at sample", patience_s));
+    const std::string log = serpent.log();
+    const long long began = number_after(log, "phrase begins at sample "), answered = number_after(log, "answer begins at sample ");
+    const long long length = number_after(log.substr(log.find("answer begins")), ", ");
+    CAPTURE(log);
+    REQUIRE(began >= 0);
+    REQUIRE(answered > began);
+    CHECK(std::abs(length - 2500) <= 10);
+    serpent.signal(SIGTERM);
+    CHECK(serpent.wait(patience_s) == 0);
+
+    const std::size_t primed = std::size_t(answered - began);
+    std::vector<float> prompt(microphone.begin() + 500, microphone.begin() + 500 + std::ptrdiff_t(primed));
+    write(folder / "prompt.wav", prompt, 8000);
+    REQUIRE(run_command({"generate", (folder / "voice.safetensors").string(), "-o", (folder / "answer.wav").string(), "--prompt",
+                         (folder / "prompt.wav").string(), "--seconds", std::to_string(double(length) / 8000), "--seed", "7",
+                         "--subtype", "float"})
+                .status == 0);
+    const std::vector<float> generated = read(folder / "answer.wav");
+    REQUIRE(generated.size() == std::size_t(length));
+
+    // Began within a block of the gate's closing: what JACK's graph adds is whole blocks, found here.
+    std::size_t lag = 0;
+    const std::size_t fade = 80;
+    const auto begin = ear.heard().begin() + std::ptrdiff_t(500 + primed);
+    (void)best_fit(generated, std::vector<float>(begin, begin + std::ptrdiff_t(generated.size() + 4 * block)), block, &lag);
+    CAPTURE(lag);
+    CHECK(lag <= 2 * block);
+    std::size_t equal = 0;
+    for (std::size_t t = 0; t < generated.size(); ++t) {
+        const float heard = ear.heard()[500 + primed + lag + t];
+        if (t < fade || t + fade >= generated.size()) REQUIRE(std::abs(heard) <= std::abs(generated[t]));
+        else equal += heard == generated[t];
+    }
+    CHECK(equal == generated.size() - 2 * fade);
+}
+
+TEST_CASE("a server that dies is a message and a kept recording", "[jack]") {
+    const TemporaryFolder folder;
+    JackServer server(folder, 48000, 128);
+    Child serpent = live({effect_model, "--record", (folder / "kept.wav").string()}, folder, server);
+    REQUIRE(serpent.said("running: effect", patience_s));
+    const std::vector<float> microphone = noise(48000);
+    {
+        Ear ear(server, microphone, 24000);
+        REQUIRE(ear.connect("serpent"));
+        REQUIRE(ear.run(patience_s));
+        server.process().signal(SIGKILL);
+        const int status = serpent.wait(patience_s);
+        CAPTURE(serpent.log());
+        CHECK(status == 1);
+        CHECK(serpent.log().find("is gone") != std::string::npos);
+        CHECK(serpent.log().find("recorded ") != std::string::npos);
+    }
+    const AudioBuffer kept = read_audio(folder / "kept.wav");
+    REQUIRE(kept.channels.size() == 2);
+    CHECK(kept.sample_rate == 48000);
+    // Left is the microphone: all that was played into it is there, in order.
+    const auto found = std::search(kept.channels[0].begin(), kept.channels[0].end(), microphone.begin() + 1, microphone.begin() + 20000);
+    CHECK(found != kept.channels[0].end());
+}
+
+TEST_CASE("devices lists the server, and what is not there is an error by name", "[jack]") {
+    const TemporaryFolder folder;
+    JackServer server(folder, 48000, 128);
+    ::setenv("JACK_DEFAULT_SERVER", server.name().c_str(), 1);
+    const CommandResult list = run_command({"devices", "--api", "jack"});
+    CHECK(list.status == 0);
+    CHECK(list.out.find("system: 2 in, 2 out") != std::string::npos);
+    CHECK(list.out.find("48000") != std::string::npos);
+    const CommandResult device = run_command({"live", effect_model, "--api", "jack", "--no-ui", "--input", "nowhere"});
+    CHECK(device.status == 1);
+    CHECK(device.err.find("'nowhere'") != std::string::npos);
+    CHECK(device.err.find("system") != std::string::npos);
+    const CommandResult rate = run_command({"live", effect_model, "--api", "jack", "--no-ui", "--rate", "44100"});
+    CHECK(rate.status == 1);
+    CHECK(rate.err.find("44100") != std::string::npos);
+    const CommandResult channels = run_command({"live", effect_model, "--api", "jack", "--no-ui", "--outputs", "9"});
+    CHECK(channels.status == 1);
+    CHECK(channels.err.find("2 outputs") != std::string::npos);
+    const CommandResult api = run_command({"devices", "--api", "nonsense"});
+    CHECK(api.status == 1);
+    CHECK(api.err.find("jack") != std::string::npos);
+    ::setenv("JACK_DEFAULT_SERVER", "serpent-test-nobody", 1);
+    const CommandResult gone = run_command({"live", effect_model, "--api", "jack", "--no-ui"});
+    CHECK(gone.status == 1);
+    CHECK(gone.err.find("no audio device answers") != std::string::npos);
+    ::unsetenv("JACK_DEFAULT_SERVER");
+}

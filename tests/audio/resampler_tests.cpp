@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Alignment and length of rate conversion: to the model's rate and back, every sample stays where it was.
 #include "audio/resampler.h"
+#include "serpent/audio_file.h"
+#include "serpent/errors.h"
 
 #include <catch2/catch.hpp>
 
@@ -129,4 +131,14 @@ TEST_CASE("the block size does not change a sample", "[resampler]") {
         CAPTURE(block);
         CHECK((resample(x, 44100, model_rate_hz, block) == whole));
     }
+}
+
+TEST_CASE("a whole buffer at another rate", "[resampler]") {
+    const serpent::AudioBuffer buffer{44100, {tone_burst(44100, 3000.0, 2001), tone_burst(44100, 500.0, 2001)}, serpent::Subtype::pcm24};
+    const serpent::AudioBuffer out = serpent::resampled(buffer, model_rate_hz);
+    CHECK(out.sample_rate == model_rate_hz);
+    CHECK(out.subtype == buffer.subtype);
+    CHECK((out.channels == resample(buffer.channels, 44100, model_rate_hz, 2001)));
+    CHECK((serpent::resampled(buffer, 44100).channels == buffer.channels));
+    CHECK_THROWS_AS(serpent::resampled(buffer, 0), serpent::Error);
 }

@@ -31,7 +31,7 @@ licence() {
 licence MIT kernels core
 licence GPL-3.0-or-later plugin standalone tests assets scripts cmake .ci CMakeLists.txt
 
-# --- frameworks: included by one folder only ------------------------------------------------------------------------
+# --- frameworks: included by one folder only, and by its tests ------------------------------------------------------------------------
 # includes PATTERN FOLDERS...: "file:line:the #include" for every header name that matches.
 includes() {
     local pattern=$1; shift
@@ -42,7 +42,7 @@ includes() {
 only_in() {
     local home=$1 name=$2 pattern=$3
     while read -r hit; do
-        case $hit in "$home"*) continue ;; esac
+        case $hit in "$home"* | "tests/$home"*) continue ;; esac
         violation "$hit: only $home may include $name"
     done < <(includes "$pattern" kernels core plugin standalone tests assets)
 }

@@ -9,12 +9,14 @@ failures=0
 
 clean_tree() {
     rm -rf "${tree:?}"/*
-    mkdir -p "$tree"/{kernels/{include/serpent/kernels,cpu},core/{include/serpent,src},standalone,plugin,tests}
+    mkdir -p "$tree"/{kernels/{include/serpent/kernels,cpu},core/{include/serpent,src},standalone,plugin,tests/plugin}
     echo '// SPDX-License-Identifier: MIT' | tee "$tree"/kernels/include/serpent/kernels/scan.h \
         "$tree"/core/include/serpent/model.h "$tree"/core/src/pool.h >"$tree"/core/src/model.cpp
     printf '// SPDX-License-Identifier: MIT\n#include <hwy/highway.h>\n' >"$tree"/kernels/cpu/scan.cpp
     printf '// SPDX-License-Identifier: GPL-3.0-or-later\n#include "serpent/model.h"\n' |
         tee "$tree"/plugin/editor.h >"$tree"/standalone/commands.h
+    printf '// SPDX-License-Identifier: GPL-3.0-or-later\n#include <juce_core/juce_core.h>\n' |
+        tee "$tree"/plugin/look.cpp >"$tree"/tests/plugin/host.cpp
 }
 
 # plant FILE TEXT WORDS: appends TEXT to FILE; the check must then fail and say WORDS.
@@ -41,6 +43,7 @@ plant tests/new.cpp "$mit" 'tests/new.cpp: needs'
 plant tests/script '#!/bin/sh' 'tests/script: needs'
 plant core/src/model.cpp '#include "hwy/highway.h"' 'only kernels/cpu/ may include Highway'
 plant core/src/model.cpp '#  include <juce_core/juce_core.h>' 'only plugin/ may include JUCE'
+plant tests/new.cpp "$gpl\n#include <juce_core/juce_core.h>" 'only plugin/ may include JUCE'
 plant standalone/commands.h '#include <JuceHeader.h>' 'only plugin/ may include JUCE'
 plant core/src/model.cpp '#include <rtaudio/RtAudio.h>' 'only standalone/live may include RtAudio'
 plant standalone/commands.h '#include <cuda_runtime.h>' 'only kernels/cuda/ may include CUDA headers'

@@ -71,6 +71,44 @@ TEST_CASE("a model fades in over 15 ms, linearly", "[player]") {
     }
 }
 
+TEST_CASE("before the first sample there is nothing to fade from", "[player]") {
+    const auto model = golden_model("film_8_16_4_2");
+    Stream stream(model);
+    const Planar in = noise(1, 500);
+    const Planar expected = play(stream, in, {64});
+    Player player;
+    player.prepare(48000, 64, 1);
+    player.load(model);  // after prepare(), as hosts do that restore a session late
+    CHECK((play(player, in, {64}) == expected));
+    player.load(shared_gain_model({1.0f}));
+    player.reset();
+    player.load(model);
+    CHECK((play(player, in, {64}) == expected));
+}
+
+TEST_CASE("the rate options change while a model plays, with its controls kept", "[player]") {
+    const auto model = golden_model("film_8_16_4_2");
+    const Planar in{guitar_like(6000)};
+    Player player;
+    player.load(model, std::vector{9.0f, -6.0f});
+    player.prepare(44100, 64, 1);
+    play(player, in, {64});
+    CHECK(player.latency_samples() == 0);
+    player.set_control(0, 2.0f);
+    player.set_rate_options(RateMode::resample, 1);
+    play(player, in, {64});  // picks it up and fades
+    CHECK(player.latency_samples() > 0);
+    player.reset();
+
+    Stream stream(model, {.rate_mode = RateMode::resample});
+    stream.set_control(0, 2.0f), stream.set_control(1, -6.0f);
+    stream.prepare(44100, 64);
+    CHECK((play(player, in, {64}) == play(stream, in, {64})));
+    CHECK_THROWS_AS(player.set_rate_options(RateMode::resample, 3), Error);
+    player.reset(), stream.reset();
+    CHECK((play(player, in, {64}) == play(stream, in, {64})));
+}
+
 TEST_CASE("changing models does not click", "[player]") {
     const Planar in{guitar_like(12000)};
     std::vector<std::string> names{"scream", "fuzzface", "zamtube", "zamcomp", "opto"};

@@ -94,6 +94,9 @@ struct AudioBuffer {
 AudioBuffer read_audio(const std::filesystem::path& path);
 /// The mean of a file's channels at another rate; `file_rate_hz`, if not null, gets its own.
 std::vector<float> read_mono(const std::filesystem::path& path, int rate_hz, int* file_rate_hz = nullptr);
+/// At another rate, band-limited and without delay: ceil(frames * sample_rate_hz / buffer.sample_rate) frames. Throws Error
+/// unless both rates are positive.
+AudioBuffer resampled(const AudioBuffer& buffer, int sample_rate_hz);
 /// Returns the number of saturated samples. The subtype is taken as it is: Error when the container cannot hold it.
 std::uint64_t write_audio(const std::filesystem::path& path, const AudioBuffer& buffer, Subtype subtype);
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
+#include "audio/resampler.h"
 #include "serpent/audio_file.h"
 #include "serpent/errors.h"
 
 #include <algorithm>
+#include <string>
 
 namespace serpent {
 
@@ -28,6 +30,21 @@ AudioBuffer read_audio(const std::filesystem::path& path) {
         }
     }
     return buffer;
+}
+
+AudioBuffer resampled(const AudioBuffer& buffer, int sample_rate_hz) {
+    if (sample_rate_hz < 1 || buffer.sample_rate < 1)
+        throw Error("cannot convert from " + std::to_string(buffer.sample_rate) + " Hz to " + std::to_string(sample_rate_hz) +
+                    " Hz: sample rates are positive");
+    if (sample_rate_hz == buffer.sample_rate || buffer.channels.empty()) return buffer;
+    AudioBuffer out;
+    out.sample_rate = sample_rate_hz;
+    out.subtype = buffer.subtype;
+    out.channels.resize(buffer.channels.size());
+    audio::Resampler resampler(buffer.sample_rate, sample_rate_hz, static_cast<int>(buffer.channels.size()));
+    resampler.process(buffer.channels, out.channels);
+    resampler.finish(out.channels);
+    return out;
 }
 
 std::uint64_t write_audio(const std::filesystem::path& path, const AudioBuffer& buffer, Subtype subtype) {

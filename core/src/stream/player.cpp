@@ -60,6 +60,7 @@ struct Player::Impl {
     // --- the audio thread's ------------------------------------------------------------------------------------------
     Deck *playing = nullptr, *coming = nullptr;  // coming: fading in
     int fade_done = 0, fade_samples = 0;
+    bool heard = false;  // a sample was played since the initial state: only then is there something to fade from
     std::array<ControlValue, max_controls> set_values;
     std::vector<std::vector<float>> faded_in;  // what `coming` answers, [channel][max_block]
     std::vector<const float*> in_part;
@@ -169,6 +170,7 @@ void Player::Impl::pick_up() noexcept {
     fade_done = 0;
     apply_set_values(*coming);
     announce(*coming);
+    if (!heard) finish_fade();
 }
 
 void Player::Impl::finish_fade() noexcept {
@@ -179,6 +181,8 @@ void Player::Impl::finish_fade() noexcept {
 
 void Player::Impl::reset() noexcept {
     finish_fade();
+    heard = false;
+    pick_up();
     if (playing && playing->stream) playing->stream->reset();
 }
 
@@ -218,6 +222,7 @@ void Player::Impl::process(const float* const* in, float* const* out, int n) noe
             out_part[c] = out[c] + first;
         }
         play_part(std::min(max_block, n - first));
+        heard = true;
     }
 }
 
@@ -243,6 +248,18 @@ void Player::load(std::shared_ptr<const Model> model, std::span<const float> con
                     std::to_string(model->config.controls.size()) + " controls.");
     const std::lock_guard lock(impl_->mutex);
     impl_->load(std::move(model), controls, loaded_at);
+}
+
+void Player::set_rate_options(RateMode rate_mode, int oversampling) {
+    const std::lock_guard lock(impl_->mutex);
+    const StreamOptions before = impl_->options;
+    impl_->options.rate_mode = rate_mode, impl_->options.oversampling = oversampling;
+    try {
+        impl_->load(impl_->loaded.model, impl_->loaded.controls, impl_->loaded.at);
+    } catch (...) {
+        impl_->options = before;
+        throw;
+    }
 }
 
 void Player::collect() {

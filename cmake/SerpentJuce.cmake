@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Finds JUCE for plugin/ and sets SERPENT_HAS_PLUGIN. SERPENT_BUILD_PLUGIN is AUTO (build the plugin when JUCE is there), ON
+# (JUCE must be there) or OFF. JUCE is a source tree at SERPENT_JUCE_DIR (JUCE 7 or 8), else the installed package
+# (Debian: juce-modules-source).
+set(SERPENT_BUILD_PLUGIN AUTO CACHE STRING "Build the VST3, LV2 and Standalone plugin: AUTO, ON or OFF")
+set_property(CACHE SERPENT_BUILD_PLUGIN PROPERTY STRINGS AUTO ON OFF)
+set(SERPENT_JUCE_DIR "" CACHE PATH "A JUCE source tree; empty: the installed package")
+
+set(SERPENT_HAS_PLUGIN OFF)
+if(SERPENT_BUILD_PLUGIN STREQUAL "OFF" OR NOT PROJECT_IS_TOP_LEVEL)
+  message(STATUS "Plugin: off")
+  return()
+endif()
+if(SERPENT_JUCE_DIR)
+  if(NOT EXISTS "${SERPENT_JUCE_DIR}/modules/juce_core/juce_core.h")
+    message(FATAL_ERROR "SERPENT_JUCE_DIR=${SERPENT_JUCE_DIR} holds no JUCE source tree (no modules/juce_core/juce_core.h)")
+  endif()
+  add_subdirectory("${SERPENT_JUCE_DIR}" "${PROJECT_BINARY_DIR}/juce" EXCLUDE_FROM_ALL)
+  set(SERPENT_HAS_PLUGIN ON)
+  message(STATUS "Plugin: on, JUCE from ${SERPENT_JUCE_DIR}")
+else()
+  find_package(JUCE CONFIG QUIET)
+  if(JUCE_FOUND)
+    set(SERPENT_HAS_PLUGIN ON)
+    message(STATUS "Plugin: on, JUCE ${JUCE_VERSION}")
+  elseif(SERPENT_BUILD_PLUGIN STREQUAL "AUTO")
+    message(STATUS "Plugin: off, no JUCE found (install juce-modules-source, or give -DSERPENT_JUCE_DIR=)")
+  else()
+    message(FATAL_ERROR "SERPENT_BUILD_PLUGIN is ON but JUCE is not found: install juce-modules-source, or give -DSERPENT_JUCE_DIR=")
+  endif()
+endif()

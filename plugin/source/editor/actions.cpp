@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "editor/actions.h"
+
+#include "library/factory.h"
+#include "serpent/errors.h"
+#include "state/presets.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace serpent::plugin {
+
+namespace {
+
+constexpr const char* model_pattern = "*.safetensors";
+constexpr const char* audio_pattern = "*.wav;*.aif;*.aiff;*.flac";
+
+bool matches(const juce::String& path, const char* patterns) {
+    const juce::String extension = "*" + juce::File::createFileWithoutCheckingPath(path).getFileExtension().toLowerCase();
+    return juce::StringArray::fromTokens(patterns, ";", "").contains(extension);
+}
+
+juce::PopupMenu::Options below(juce::Component& component) { return juce::PopupMenu::Options().withTargetComponent(component).withMinimumWidth(200); }
+
+std::vector<juce::File> siblings(const juce::File& file) {
+    std::vector<juce::File> files;
+    for (const juce::File& f : file.getParentDirectory().findChildFiles(juce::File::findFiles, false, model_pattern)) files.push_back(f);
+    std::sort(files.begin(), files.end(), [](const juce::File& a, const juce::File& b) { return a.getFileName().compareNatural(b.getFileName()) < 0; });
+    return files;
+}
+
+/// The element `step` away from `found` (end: before the first), around the corner.
+template <class List, class Iterator>
+auto& around(List& list, Iterator found, int step) {
+    const auto size = static_cast<int>(list.size());
+    const int at = found == list.end() ? (step > 0 ? -1 : 0) : static_cast<int>(found - list.begin());
+    return list[static_cast<std::size_t>(((at + step) % size + size) % size)];
+}
+
+} // namespace
+
+bool Actions::opens(const juce::String& path) {
+    return matches(path, model_pattern) || matches(path, audio_pattern) || path.endsWithIgnoreCase(preset_extension);
+}
+
+void Actions::open(const juce::File& file) {
+    if (matches(file.getFileName(), model_pattern)) return load_model(file);
+    if (matches(file.getFileName(), audio_pattern)) return processor_.session().load_cabinet(file);
+    try {
+        processor_.apply(read_user_preset(file));
+    } catch (const Error& error) {
+        processor_.session().set_notice(juce::String::fromUTF8(error.what()));
+    }
+}
+
+void Actions::choose(const juce::String& title, const juce::String& kind, const juce::String& pattern, Chosen chosen) {
+    chooser_ = std::make_unique<juce::FileChooser>(title, settings_->folder(kind), pattern);
+    chooser_->launchAsync(juce::FileBrowserComponent::openMode | juce::FileBrowserComponent::canSelectFiles,
+                          [this, kind, chosen = std::move(chosen)](const juce::FileChooser& dialog) {
+                              const juce::File file = dialog.getResult();
+                              if (file == juce::File()) return;
+                              settings_->set_folder(kind, file.getParentDirectory());
+                              chosen(file);
+                          });
+}
+
+// --- models -------------------------------------------------------------------------------------------------------------
+
+void Actions::load_model(const juce::File& file) {
+    settings_->add_recent_model(file);
+    processor_.session().load_model(active_slot(), file);
+}
+
+void Actions::choose_model() {
+    choose("Load a model", "model", model_pattern, [this](const juce::File& file) { load_model(file); });
+}
+
+void Actions::step_model(int step) {
+    const auto held = processor_.session().model(active_slot());
+    const SourceFile& source = held.content ? held.content->file : held.wanted;
+    if (juce::File::isAbsolutePath(source.path)) {
+        const auto files = siblings(juce::File(source.path));
+        if (!files.empty()) load_model(around(files, std::find(files.begin(), files.end(), juce::File(source.path)), step));
+        return;
+    }
+    const auto& models = factory_models();
+    if (models.empty()) return;
+    const auto found = std::find_if(models.begin(), models.end(), [&](const FactoryModel& m) { return m.id == source.name; });
+    processor_.session().load_factory_model(active_slot(), around(models, found, step).id);
+}
+
+void Actions::model_menu(juce::Component& at) {
+    juce::PopupMenu menu;
+    menu.addItem("Load a model...", [this] { choose_model(); });
+    juce::PopupMenu recent;
+    for (const juce::String& path : settings_->recent_models()) {
+        const juce::File file(path);
+        recent.addItem(file.getFileNameWithoutExtension(), file.existsAsFile(), false, [this, file] { load_model(file); });
+    }
+    menu.addSubMenu("Recent", recent, recent.getNumItems() > 0);
+    menu.addSectionHeader("Comes with Serpent");
+    const auto held = processor_.session().model(active_slot());
+    for (const FactoryModel& model : factory_models()) {
+        const bool current = held.content && held.content->file.path.isEmpty() && held.content->file.name == model.id;
+        menu.addItem(model.title, true, current, [this, id = model.id] { processor_.session().load_factory_model(active_slot(), id); });
+    }
+    menu.addSeparator();
+    const bool has_path = held.content && held.content->file.path.isNotEmpty();
+    menu.addItem("Show in its folder", has_path, false, [held] { juce::File(held.content->file.path).revealToUser(); });
+    menu.addItem("Empty this slot", held.content || !held.wanted.empty(), false, [this] { processor_.session().clear_model(active_slot()); });
+    menu.showMenuAsync(below(at));
+}
+
+// --- cabinet ------------------------------------------------------------------------------------------------------------
+
+void Actions::choose_cabinet() {
+    choose("Load an impulse response", "impulse", audio_pattern, [this](const juce::File& file) { processor_.session().load_cabinet(file); });
+}
+
+void Actions::cabinet_menu(juce::Component& at) {
+    const auto held = processor_.session().cabinet();
+    juce::PopupMenu menu;
+    menu.addItem("Load an impulse response...", [this] { choose_cabinet(); });
+    menu.addItem("Remove", held.content || !held.wanted.empty(), false, [this] { processor_.session().clear_cabinet(); });
+    menu.showMenuAsync(below(at));
+}
+
+// --- presets ------------------------------------------------------------------------------------------------------------
+
+void Actions::step_preset(int step) {
+    const int count = processor_.getNumPrograms() + static_cast<int>(user_presets().size());
+    int current = processor_.session().program();
+    const auto files = user_presets();
+    for (std::size_t i = 0; i < files.size(); ++i)
+        if (files[i].getFileNameWithoutExtension() == processor_.session().preset_name()) current = processor_.getNumPrograms() + static_cast<int>(i);
+    processor_.apply_preset((current + step + count) % count);
+}
+
+void Actions::preset_menu(juce::Component& at) {
+    juce::PopupMenu menu;
+    const juce::String current = processor_.session().preset_name();
+    menu.addSectionHeader("Factory");
+    for (int i = 0; i < processor_.getNumPrograms(); ++i)
+        menu.addItem(processor_.getProgramName(i), true, processor_.getProgramName(i) == current, [this, i] { processor_.apply_preset(i); });
+    menu.addSectionHeader("Yours");
+    const auto files = user_presets();
+    for (std::size_t i = 0; i < files.size(); ++i) {
+        const juce::String name = files[i].getFileNameWithoutExtension();
+        menu.addItem(name, true, name == current, [this, file = files[i]] { open(file); });
+    }
+    menu.addItem("Save as...", [this] { save_preset(); });
+    menu.addItem("Open the folder", user_preset_folder().isDirectory(), false, [] { user_preset_folder().revealToUser(); });
+    menu.showMenuAsync(below(at));
+}
+
+void Actions::save_preset() {
+    user_preset_folder().createDirectory();
+    chooser_ = std::make_unique<juce::FileChooser>("Save the preset", user_preset_folder().getChildFile("My sound" + juce::String(preset_extension)),
+                                                   juce::String("*") + preset_extension);
+    constexpr auto flags = juce::FileBrowserComponent::saveMode | juce::FileBrowserComponent::canSelectFiles |
+                           juce::FileBrowserComponent::warnAboutOverwriting;
+    chooser_->launchAsync(flags, [this](const juce::FileChooser& dialog) {
+        if (dialog.getResult() == juce::File()) return;
+        const juce::File file = dialog.getResult().withFileExtension(preset_extension);
+        try {
+            save_user_preset(file, processor_.session().state());
+            processor_.session().set_preset(processor_.session().program(), file.getFileNameWithoutExtension());
+        } catch (const Error& error) {
+            processor_.session().set_notice(juce::String::fromUTF8(error.what()));
+        }
+    });
+}
+
+// --- settings -----------------------------------------------------------------------------------------------------------
+
+juce::PopupMenu Actions::size_menu() {
+    juce::PopupMenu menu;
+    for (const int percent : {75, 100, 125, 150, 175, 200, 250, 300})
+        menu.addItem(juce::String(percent) + " %", true, juce::roundToInt(100.0 * scale()) == percent,
+                     [this, percent] { set_scale(percent / 100.0); });
+    return menu;
+}
+
+juce::PopupMenu Actions::rate_menu() {
+    juce::PopupMenu menu;
+    Session& session = processor_.session();
+    const bool resample = session.resamples();
+    const int factor = session.oversampling();
+    menu.addSectionHeader("When the host's rate is not the model's");
+    menu.addItem("Scale the model: no latency", true, !resample, [this, factor] { processor_.session().set_rate_options(false, factor); });
+    menu.addItem("Resample: exact, 2 ms of latency", true, resample, [this, factor] { processor_.session().set_rate_options(true, factor); });
+    menu.addSectionHeader("Oversampling");
+    for (const int n : {1, 2, 4})
+        menu.addItem(n == 1 ? juce::String("Off") : juce::String(n) + " times", true, factor == n,
+                     [this, resample, n] { processor_.session().set_rate_options(resample, n); });
+    return menu;
+}
+
+void Actions::settings_menu(juce::Component& at) {
+    juce::PopupMenu menu;
+    menu.addSubMenu("Window size", size_menu());
+    menu.addSubMenu("Sample rate", rate_menu());
+    menu.addSeparator();
+    menu.addItem(juce::String("Serpent ") + JucePlugin_VersionString, false, false, nullptr);
+    menu.showMenuAsync(below(at));
+}
+
+void Actions::locate_missing() {
+    Session& session = processor_.session();
+    for (int slot = 0; slot < slot_count; ++slot) {
+        const auto held = session.model(slot);
+        if (held.content || held.wanted.empty()) continue;
+        choose("Where is \"" + held.wanted.name + "\"?", "model", model_pattern,
+               [this, slot](const juce::File& file) { processor_.session().relink_model(slot, file); });
+        return;
+    }
+    const auto cabinet = session.cabinet();
+    if (!cabinet.content && !cabinet.wanted.empty())
+        choose("Where is \"" + cabinet.wanted.name + "\"?", "impulse", audio_pattern,
+               [this](const juce::File& file) { processor_.session().load_cabinet(file); });
+}
+
+} // namespace serpent::plugin

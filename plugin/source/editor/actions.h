@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What the editor's buttons do: menus, dialogs, the next file in the folder.
+#pragma once
+
+#include "library/settings.h"
+#include "processor.h"
+
+#include <juce_gui_basics/juce_gui_basics.h>
+
+#include <functional>
+#include <memory>
+
+namespace serpent::plugin {
+
+class Actions {
+public:
+    explicit Actions(Processor& processor) : processor_(processor) {}
+
+    /// Loads whatever the file is: a model, an impulse response or a preset.
+    void open(const juce::File& file);
+    static bool opens(const juce::String& path);
+
+    void choose_model();
+    void step_model(int step);  ///< to the next or previous in the folder, or among those that come with the plugin
+    void model_menu(juce::Component& at);
+
+    void choose_cabinet();
+    void cabinet_menu(juce::Component& at);
+
+    void step_preset(int step);
+    void preset_menu(juce::Component& at);
+    void save_preset();
+
+    void settings_menu(juce::Component& at);
+    /// For the first thing that is missing.
+    void locate_missing();
+
+    int active_slot() const { return processor_.parameters().active_slot(); }
+
+    std::function<void(double)> set_scale;  ///< the editor's
+    std::function<double()> scale;
+
+private:
+    using Chosen = std::function<void(const juce::File&)>;
+    void choose(const juce::String& title, const juce::String& kind, const juce::String& pattern, Chosen chosen);
+    void load_model(const juce::File& file);
+    juce::PopupMenu size_menu();
+    juce::PopupMenu rate_menu();
+
+    Processor& processor_;
+    juce::SharedResourcePointer<Settings> settings_;
+    std::unique_ptr<juce::FileChooser> chooser_;
+};
+
+} // namespace serpent::plugin

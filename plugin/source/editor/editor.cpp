@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "editor/editor.h"
+
+namespace serpent::plugin {
+
+namespace {
+
+constexpr int refresh_hz = 30;
+constexpr double least_scale = 0.6, most_scale = 3.0;
+constexpr int margin = 16, header_height = 56, status_height = 26, strip_height = 196, gap = 8;
+
+} // namespace
+
+Editor::Editor(Processor& owner)
+    : AudioProcessorEditor(owner), processor_(owner), actions_(owner), header_(owner, actions_),
+      model_(owner, actions_, [this] { show_info(); }), strip_(owner, actions_), status_(owner), banner_(owner, actions_),
+      info_([this] { info_.setVisible(false); }), tooltips_(this, 700) {
+    setLookAndFeel(&look_.getObject());
+    setName("Serpent");
+    setTitle("Serpent");
+    actions_.set_scale = [this](double factor) { set_scale(factor); };
+    actions_.scale = [this] { return scale(); };
+    face_.setFocusContainerType(juce::Component::FocusContainerType::keyboardFocusContainer);
+    for (juce::Component* part : std::initializer_list<juce::Component*>{&header_, &model_, &strip_, &status_}) face_.addAndMakeVisible(part);
+    face_.addChildComponent(banner_);
+    face_.addChildComponent(info_);
+    addAndMakeVisible(face_);
+    face_.setBounds(0, 0, base_width, base_height);
+
+    auto area = face_.getLocalBounds();
+    header_.setBounds(area.removeFromTop(header_height).reduced(margin, 0));
+    status_.setBounds(area.removeFromBottom(status_height).reduced(margin - 8, 0));
+    area = area.reduced(margin, 0);
+    info_.setBounds(area);
+    strip_.setBounds(area.removeFromBottom(strip_height));
+    area.removeFromBottom(gap);
+    model_.setBounds(area);
+    banner_.setBounds(area.removeFromBottom(50).reduced(12, 7));
+
+    setResizable(true, true);
+    getConstrainer()->setFixedAspectRatio(static_cast<double>(base_width) / base_height);
+    setResizeLimits(juce::roundToInt(least_scale * base_width), juce::roundToInt(least_scale * base_height),
+                    juce::roundToInt(most_scale * base_width), juce::roundToInt(most_scale * base_height));
+    const int saved = owner.editor_width > 0 ? owner.editor_width.load() : settings_->editor_width();
+    set_scale(saved > 0 ? static_cast<double>(saved) / base_width : 1.0);
+    owner.changes.addChangeListener(this);
+    update();
+    startTimerHz(refresh_hz);
+}
+
+Editor::~Editor() {
+    stopTimer();
+    processor_.changes.removeChangeListener(this);
+    setLookAndFeel(nullptr);
+}
+
+void Editor::set_scale(double factor) {
+    const double scale = juce::jlimit(least_scale, most_scale, factor);
+    setSize(juce::roundToInt(scale * base_width), juce::roundToInt(scale * base_height));
+}
+
+void Editor::resized() {
+    const double factor = std::min(static_cast<double>(getWidth()) / base_width, static_cast<double>(getHeight()) / base_height);
+    face_.setTransform(juce::AffineTransform::scale(static_cast<float>(factor)));
+    if (getWidth() < 1 || processor_.editor_width == getWidth()) return;
+    processor_.editor_width = getWidth();
+    settings_->set_editor_width(getWidth());
+}
+
+void Editor::paint(juce::Graphics& g) {
+    g.setGradientFill(juce::ColourGradient::vertical(juce::Colour(0xff141a18), 0.0f, colour::night, static_cast<float>(getHeight())));
+    g.fillAll();
+}
+
+void Editor::paintOverChildren(juce::Graphics& g) {
+    if (!drop_) return;
+    g.fillAll(colour::night.withAlpha(0.6f));
+    g.setColour(colour::brass);
+    g.drawRoundedRectangle(getLocalBounds().toFloat().reduced(6.0f), 10.0f, 2.5f);
+    g.setFont(type(20.0f * static_cast<float>(scale()), Weight::strong));
+    g.drawText("Drop a model, an impulse response or a preset", getLocalBounds(), juce::Justification::centred);
+}
+
+void Editor::update() {
+    header_.update(), model_.update(), strip_.update(), banner_.update();
+    const auto held = processor_.session().model(processor_.parameters().active_slot());
+    if (info_.isVisible() && held.content) info_.show(*held.content);
+}
+
+void Editor::timerCallback() {
+    header_.refresh();
+    const Strip::Levels levels = strip_.refresh(1.0 / refresh_hz);
+    model_.refresh(levels.input_db, levels.output_db);
+    status_.refresh();
+}
+
+void Editor::show_info() {
+    const auto held = processor_.session().model(processor_.parameters().active_slot());
+    if (held.content) info_.show(*held.content);
+}
+
+bool Editor::isInterestedInFileDrag(const juce::StringArray& files) { return files.size() == 1 && Actions::opens(files[0]); }
+
+void Editor::filesDropped(const juce::StringArray& files, int, int) {
+    show_drop(false);
+    if (!files.isEmpty()) actions_.open(juce::File(files[0]));
+}
+
+void Editor::show_drop(bool over) {
+    drop_ = over;
+    repaint();
+}
+
+juce::AudioProcessorEditor* Processor::createEditor() { return new Editor(*this); }
+
+} // namespace serpent::plugin

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The window.
+#pragma once
+
+#include "editor/actions.h"
+#include "editor/header.h"
+#include "editor/info_page.h"
+#include "editor/look.h"
+#include "editor/model_panel.h"
+#include "editor/strip.h"
+
+namespace serpent::plugin {
+
+class Editor : public juce::AudioProcessorEditor,
+               public juce::FileDragAndDropTarget,
+               private juce::ChangeListener,
+               private juce::Timer {
+public:
+    static constexpr int base_width = 960, base_height = 600;
+
+    explicit Editor(Processor& owner);
+    ~Editor() override;
+
+    void paint(juce::Graphics&) override;
+    void paintOverChildren(juce::Graphics&) override;
+    void resized() override;
+
+    bool isInterestedInFileDrag(const juce::StringArray& files) override;
+    void fileDragEnter(const juce::StringArray&, int, int) override { show_drop(true); }
+    void fileDragExit(const juce::StringArray&) override { show_drop(false); }
+    void filesDropped(const juce::StringArray& files, int x, int y) override;
+
+    double scale() const { return static_cast<double>(getWidth()) / base_width; }
+    void set_scale(double factor);
+    void show_info();
+
+private:
+    void changeListenerCallback(juce::ChangeBroadcaster*) override { update(); }
+    void timerCallback() override;
+    void update();
+    void show_drop(bool over);
+
+    Processor& processor_;
+    juce::SharedResourcePointer<Look> look_;
+    juce::SharedResourcePointer<Settings> settings_;
+    Actions actions_;
+    juce::Component face_;  // everything at the base size, scaled as a whole
+    Header header_;
+    ModelPanel model_;
+    Strip strip_;
+    StatusLine status_;
+    Banner banner_;
+    InfoPage info_;
+    juce::TooltipWindow tooltips_;
+    bool drop_ = false;
+};
+
+} // namespace serpent::plugin

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The top line: the name, the preset, settings and bypass; and the bottom line: rates, latency and load.
+#pragma once
+
+#include "editor/actions.h"
+#include "editor/knob.h"
+#include "editor/model_panel.h"
+
+namespace serpent::plugin {
+
+class Header : public juce::Component {
+public:
+    Header(Processor& processor, Actions& actions);
+    void update();
+    void refresh();
+    void paint(juce::Graphics&) override;
+    void resized() override;
+
+private:
+    Processor& processor_;
+    Actions& actions_;
+    IconButton previous_, next_, save_, menu_;
+    juce::TextButton preset_;
+    juce::TextButton bypass_{"Bypass"};
+};
+
+class StatusLine : public juce::Component {
+public:
+    explicit StatusLine(Processor& processor) : processor_(processor) { setInterceptsMouseClicks(false, false); }
+    void refresh();
+    void paint(juce::Graphics&) override;
+
+private:
+    Processor& processor_;
+    juce::String rates_, load_;
+};
+
+/// What went wrong, in words, and what to do about it. Invisible while there is nothing to say.
+class Banner : public juce::Component {
+public:
+    Banner(Processor& processor, Actions& actions);
+    void update();
+    void paint(juce::Graphics&) override;
+    void resized() override;
+
+private:
+    Processor& processor_;
+    juce::Label text_;
+    juce::TextButton locate_{"Locate..."};
+    IconButton close_;
+};
+
+} // namespace serpent::plugin

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "editor/knob.h"
+
+#include "parameters.h"
+
+namespace serpent::plugin {
+
+namespace {
+
+constexpr int name_height = 16, value_height = 18;
+constexpr float sweep = 0.75f * juce::MathConstants<float>::pi;
+
+} // namespace
+
+Knob::Knob() {
+    slider_.setSliderStyle(juce::Slider::RotaryHorizontalVerticalDrag);
+    slider_.setTextBoxStyle(juce::Slider::NoTextBox, false, 0, 0);
+    slider_.setRotaryParameters(juce::MathConstants<float>::twoPi - sweep, juce::MathConstants<float>::twoPi + sweep, true);
+    slider_.setMouseDragSensitivity(220);
+    slider_.setVelocityModeParameters(1.0, 1, 0.0, true, juce::ModifierKeys::shiftModifier);
+    slider_.setWantsKeyboardFocus(true);
+    slider_.setHasFocusOutline(true);
+    for (juce::Label* label : {&name_, &value_}) {
+        label->setJustificationType(juce::Justification::centred);
+        label->setBorderSize({0, 0, 0, 0});
+        label->setMinimumHorizontalScale(0.75f);
+    }
+    name_.setFont(type(12.5f));
+    name_.setColour(juce::Label::textColourId, colour::quiet);
+    name_.setInterceptsMouseClicks(false, false);
+    name_.setAccessible(false);  // the slider says it
+    value_.setFont(type(12.5f, Weight::strong));
+    value_.setEditable(false, true, false);
+    value_.setTooltip("Double-click to type a value");
+    value_.onTextChange = [this] { typed(); };
+    slider_.setRange(0.0, 1.0);
+    slider_.onDragStart = [this] {
+        dragging_ = true;
+        if (parameter_) parameter_->beginChangeGesture();
+    };
+    slider_.onDragEnd = [this] {
+        dragging_ = false;
+        if (parameter_) parameter_->endChangeGesture();
+    };
+    slider_.onValueChange = [this] { turned(); };
+    slider_.textFromValueFunction = [this](double value) {
+        return parameter_ ? parameter_->getText(static_cast<float>(value), 0) + " " + parameter_->getLabel() : juce::String();
+    };
+    slider_.valueFromTextFunction = [this](const juce::String& text) { return parameter_ ? parameter_->getValueForText(text) : 0.0f; };
+    addAndMakeVisible(name_), addAndMakeVisible(slider_), addAndMakeVisible(value_);
+}
+
+void Knob::attach(juce::RangedAudioParameter& parameter, const juce::String& shown_name, const juce::String& accessible_name) {
+    if (dragging_ && parameter_) parameter_->endChangeGesture();
+    dragging_ = false;
+    parameter_ = &parameter;
+    slider_.setDoubleClickReturnValue(true, parameter.getDefaultValue());
+    name_.setText(shown_name, juce::dontSendNotification);
+    for (juce::Component* component : {static_cast<juce::Component*>(&slider_), static_cast<juce::Component*>(this)})
+        component->setName(accessible_name);
+    slider_.setTitle(accessible_name);
+    value_.setTitle(accessible_name + " value");
+    value_.setName(accessible_name + " value");
+    refresh();
+}
+
+void Knob::set_bipolar(bool from_middle) {
+    if (from_middle) slider_.getProperties().set(Look::bipolar, true);
+    else slider_.getProperties().remove(Look::bipolar);
+}
+
+void Knob::turned() {
+    if (!parameter_) return;
+    const auto value = static_cast<float>(slider_.getValue());
+    if (dragging_) parameter_->setValueNotifyingHost(value);
+    else set_by_user(*parameter_, value);  // by key
+    refresh();
+}
+
+void Knob::typed() {
+    if (parameter_) set_by_user(*parameter_, parameter_->getValueForText(value_.getText()));
+    refresh();
+}
+
+void Knob::refresh() {
+    if (!parameter_) return;
+    if (!dragging_) slider_.setValue(parameter_->getValue(), juce::dontSendNotification);
+    if (value_.isBeingEdited()) return;
+    const juce::String unit = parameter_->getLabel();
+    value_.setText(parameter_->getText(parameter_->getValue(), 0) + (unit.isEmpty() ? "" : " " + unit), juce::dontSendNotification);
+}
+
+void Knob::resized() {
+    auto area = getLocalBounds();
+    name_.setBounds(area.removeFromTop(name_height));
+    value_.setBounds(area.removeFromBottom(value_height));
+    const int size = std::min(area.getWidth(), area.getHeight());
+    slider_.setBounds(area.withSizeKeepingCentre(size, size));
+}
+
+Switch::Switch(juce::RangedAudioParameter& parameter, const juce::String& shown_name, const juce::String& accessible_name,
+               const juce::String& help)
+    : parameter_(parameter) {
+    setButtonText(shown_name);
+    setName(accessible_name);
+    setTitle(accessible_name);
+    setTooltip(help);
+    setWantsKeyboardFocus(true);
+    setHasFocusOutline(true);
+    refresh();
+}
+
+void Switch::clicked() { set_by_user(parameter_, getToggleState() ? 1.0f : 0.0f); }
+
+} // namespace serpent::plugin

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What moves: a level meter, and the history of the levels in and out.
+#pragma once
+
+#include "chain/meter.h"
+#include "editor/look.h"
+
+#include <array>
+#include <deque>
+
+namespace serpent::plugin {
+
+/// Peak and RMS of one or two channels, with a mark at the recent peak and a lamp that stays on after an overload.
+class LevelMeter : public juce::Component, public juce::SettableTooltipClient {
+public:
+    LevelMeter(Meter& meter, const juce::String& name);
+    /// Looks at the meter, `seconds` after the last time. Returns the RMS level in dB.
+    float refresh(double seconds);
+    void paint(juce::Graphics&) override;
+    void mouseDown(const juce::MouseEvent&) override { forget(); }
+    bool keyPressed(const juce::KeyPress& key) override;
+    std::unique_ptr<juce::AccessibilityHandler> createAccessibilityHandler() override;
+
+private:
+    void forget();
+    float y_of(float db) const;
+
+    Meter& meter_;
+    std::array<float, most_channels> peak_db_{}, rms_db_{}, held_db_{};
+    std::array<double, most_channels> held_for_s_{};
+};
+
+/// The last seconds of input and output, so that one sees a compressor ride or a supply sag.
+class History : public juce::Component {
+public:
+    History();
+    void add(float input_db, float output_db);
+    void paint(juce::Graphics&) override;
+
+private:
+    struct Point {
+        float input_db, output_db;
+    };
+    std::deque<Point> points_;
+};
+
+} // namespace serpent::plugin

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "library/capture.h"
+
+#include "serpent/errors.h"
+#include "serpent/render_file.h"
+#include "serpent/stream.h"
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <vector>
+
+namespace serpent::plugin {
+
+namespace {
+
+constexpr double reference_db = -18.0;
+
+SourceFile finished(SourceFile file, juce::MemoryBlock bytes) {
+    file.sha256 = sha256_of(bytes);
+    file.bytes.reset();
+    if (static_cast<juce::int64>(bytes.getSize()) <= most_embedded_bytes) file.bytes = std::move(bytes);
+    return file;
+}
+
+SourceFile described(const juce::File& file) { return {file.getFileNameWithoutExtension(), file.getFullPathName(), {}, {}}; }
+
+/// For models that do not say: two seconds of brownish noise at -18 dBFS, whose spectrum is nearer to an instrument's than
+/// white.
+double measured_loudness_db(const std::shared_ptr<const Model>& model) {
+    const auto rate = static_cast<std::size_t>(model->config.sample_rate);
+    std::vector<float> noise(2 * rate);
+    std::mt19937 random(1);
+    double low = 0.0, sum = 0.0;
+    for (float& x : noise) {
+        low += 0.1 * (static_cast<double>(random()) / 2147483648.0 - 1.0 - low);
+        x = static_cast<float>(low);
+        sum += low * low;
+    }
+    const auto gain = static_cast<float>(std::pow(10.0, reference_db / 20.0) / std::sqrt(sum / static_cast<double>(noise.size())));
+    for (float& x : noise) x *= gain;
+    Stream stream(model);
+    const int channels = stream.channels();
+    stream.prepare(model->config.sample_rate, static_cast<int>(noise.size()));
+    std::vector<std::vector<float>> out(static_cast<std::size_t>(channels), noise);
+    std::vector<float*> pointers;
+    for (auto& channel : out) pointers.push_back(channel.data());
+    stream.process(pointers.data(), pointers.data(), static_cast<int>(noise.size()));
+    double energy = 0.0;
+    for (const auto& channel : out)
+        for (const float y : channel) energy += static_cast<double>(y) * y;
+    energy /= static_cast<double>(noise.size()) * channels;
+    return energy > 1e-12 && std::isfinite(energy) ? 10.0 * std::log10(energy) : reference_db;
+}
+
+} // namespace
+
+juce::String Capture::title() const {
+    return model->metadata.name.empty() ? file.name : juce::String::fromUTF8(model->metadata.name.c_str());
+}
+
+std::shared_ptr<const Capture> make_capture(SourceFile file, juce::MemoryBlock bytes) {
+    auto capture = std::make_shared<Capture>();
+    const std::string source = (file.path.isEmpty() ? file.name : file.path).toStdString();
+    capture->model = std::make_shared<const Model>(
+        Model::parse({static_cast<const std::byte*>(bytes.getData()), bytes.getSize()}, source));
+    const auto& stated = capture->model->metadata.loudness_db;
+    capture->loudness_measured = !stated.has_value();
+    // A figure beyond all reason would blow up ears.
+    capture->loudness_db = std::clamp(stated ? *stated : measured_loudness_db(capture->model), -60.0, 20.0);
+    capture->memory_s = memory_s(*capture->model);
+    capture->file = finished(std::move(file), std::move(bytes));
+    return capture;
+}
+
+std::shared_ptr<const Impulse> make_impulse(SourceFile file, juce::MemoryBlock bytes) {
+    // libsndfile reads files; the session's own copy becomes one for a moment.
+    const juce::TemporaryFile temporary("." + file.path.fromLastOccurrenceOf(".", false, false));
+    if (!temporary.getFile().replaceWithData(bytes.getData(), bytes.getSize()))
+        throw Error("no room for a temporary file in " + temporary.getFile().getParentDirectory().getFullPathName().toStdString());
+    const std::string shown = (file.path.isEmpty() ? file.name : file.path).toStdString();
+    auto audio = std::make_shared<AudioBuffer>();
+    try {
+        const AudioFormat format = AudioReader(temporary.getFile().getFullPathName().toStdString()).format();
+        const std::int64_t frames = AudioReader(temporary.getFile().getFullPathName().toStdString()).frames();
+        if (format.channels > 2)
+            throw Error(shown + " has " + std::to_string(format.channels) + " channels; an impulse response has one or two");
+        if (!(static_cast<double>(frames) <= longest_impulse_s * format.sample_rate))
+            throw Error(shown + " is longer than " + std::to_string(static_cast<int>(longest_impulse_s)) +
+                        " s; an impulse response of a cabinet takes less than one");
+        *audio = read_audio(temporary.getFile().getFullPathName().toStdString());
+    } catch (const Error& error) {  // in the user's terms, not the temporary file's
+        throw Error(juce::String(error.what()).replace(temporary.getFile().getFullPathName(), juce::String(shown)).toStdString());
+    }
+    auto impulse = std::make_shared<Impulse>();
+    impulse->audio = std::move(audio);
+    impulse->file = finished(std::move(file), std::move(bytes));
+    return impulse;
+}
+
+std::shared_ptr<const Capture> read_capture(const juce::File& file) { return make_capture(described(file), read_bytes(file)); }
+std::shared_ptr<const Impulse> read_impulse(const juce::File& file) { return make_impulse(described(file), read_bytes(file)); }
+
+} // namespace serpent::plugin

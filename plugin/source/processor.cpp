@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "processor.h"
+
+#include "serpent/errors.h"
+#include "state/presets.h"
+
+namespace serpent::plugin {
+
+namespace {
+
+constexpr const char* width_attribute = "editor_width";
+
+} // namespace
+
+Processor::Processor()
+    : AudioProcessor(BusesProperties()
+                         .withInput("Input", juce::AudioChannelSet::stereo(), true)
+                         .withOutput("Output", juce::AudioChannelSet::stereo(), true)),
+      parameters_(*this), chain_(parameters_), session_(parameters_, chain_, [this] { call_message_thread(); }, [this] { tick(); }) {
+    setCurrentProgram(0);
+}
+
+Processor::~Processor() {
+    const std::lock_guard lock(gate_->mutex);
+    gate_->open = false;
+}
+
+bool Processor::isBusesLayoutSupported(const BusesLayout& layouts) const {
+    if (layouts.inputBuses.size() != 1 || layouts.outputBuses.size() != 1) return false;
+    const auto mono = juce::AudioChannelSet::mono(), stereo = juce::AudioChannelSet::stereo();
+    const auto in = layouts.getMainInputChannelSet(), out = layouts.getMainOutputChannelSet();
+    return (in == mono && (out == mono || out == stereo)) || (in == stereo && out == stereo);
+}
+
+void Processor::prepareToPlay(double sample_rate_hz, int max_block) {
+    rate_hz_ = sample_rate_hz;
+    session_.prepare(sample_rate_hz, std::max(1, max_block), std::max(1, getMainBusNumInputChannels()),
+                     std::max(1, getMainBusNumOutputChannels()));
+    setLatencySamples(chain_.models.latency_samples());
+}
+
+void Processor::processBlock(juce::AudioBuffer<float>& audio, juce::MidiBuffer& midi) { play(audio, midi, false); }
+void Processor::processBlockBypassed(juce::AudioBuffer<float>& audio, juce::MidiBuffer& midi) { play(audio, midi, true); }
+
+void Processor::play(juce::AudioBuffer<float>& audio, const juce::MidiBuffer& midi, bool bypassed) {
+    for (const auto event : midi) {
+        const auto message = event.getMessage();
+        if (message.isProgramChange()) midi_program_.store(message.getProgramChangeNumber(), std::memory_order_relaxed);
+    }
+    if (audio.getNumSamples() == 0 || audio.getNumChannels() == 0) return;
+    const juce::ScopedNoDenormals no_denormals;
+    for (int c = getTotalNumOutputChannels(); c < audio.getNumChannels(); ++c) audio.clear(c, 0, audio.getNumSamples());
+    chain_.process(juce::dsp::AudioBlock<float>(audio), bypassed);
+}
+
+// --- programs -----------------------------------------------------------------------------------------------------------
+
+int Processor::getNumPrograms() { return static_cast<int>(factory_preset_names().size()); }
+
+const juce::String Processor::getProgramName(int program) {
+    const auto& names = factory_preset_names();
+    return program >= 0 && program < static_cast<int>(names.size()) ? names[static_cast<std::size_t>(program)] : juce::String();
+}
+
+void Processor::setCurrentProgram(int program) {
+    if (program >= 0 && program < getNumPrograms()) apply_preset(program);
+}
+
+void Processor::apply(State preset) {
+    const auto* bypass = parameters_.bypass;  // a preset is a sound, so it leaves the bypass alone
+    std::erase_if(preset.parameters, [&](const auto& entry) { return entry.first == bypass->getParameterID(); });
+    preset.parameters.emplace_back(bypass->getParameterID(), bypass->getValue());
+    session_.restore(preset);
+}
+
+void Processor::apply_preset(int number) {
+    try {
+        if (number < getNumPrograms()) return apply(factory_preset(number));
+        const auto files = user_presets();
+        const auto user = static_cast<std::size_t>(number - getNumPrograms());
+        if (user < files.size()) apply(read_user_preset(files[user]));
+    } catch (const Error& error) {
+        session_.set_notice(juce::String::fromUTF8(error.what()));
+    }
+}
+
+// --- state --------------------------------------------------------------------------------------------------------------
+
+void Processor::getStateInformation(juce::MemoryBlock& data) {
+    const auto xml = to_xml(session_.state());
+    xml->setAttribute(width_attribute, editor_width.load());
+    copyXmlToBinary(*xml, data);
+}
+
+void Processor::setStateInformation(const void* data, int size) {
+    try {
+        const auto xml = getXmlFromBinary(data, size);
+        if (!xml) throw Error("The session's data for Serpent is damaged; the sound was left as it is");
+        const State state = from_xml(*xml);
+        editor_width = juce::jlimit(0, 10000, xml->getIntAttribute(width_attribute));
+        session_.restore(state);
+    } catch (const std::exception& error) {
+        session_.set_notice(juce::String::fromUTF8(error.what()));
+    }
+}
+
+// --- the message thread's share -------------------------------------------------------------------------------------------
+
+/// On the loader's thread: what the audio thread and the players have left to do.
+void Processor::tick() {
+    if (chain_.models.latency_samples() != getLatencySamples() || midi_program_.load() >= 0) call_message_thread();
+}
+
+void Processor::call_message_thread() {
+    if (gate_->message_under_way.exchange(true)) return;
+    juce::MessageManager::callAsync([this, gate = gate_] {
+        const std::lock_guard lock(gate->mutex);
+        gate->message_under_way = false;
+        if (gate->open) on_message_thread();
+    });
+}
+
+void Processor::on_message_thread() {
+    if (const int program = midi_program_.exchange(-1); program >= 0) apply_preset(program);
+    session_.finish_loads();
+    setLatencySamples(chain_.models.latency_samples());
+    updateHostDisplay(ChangeDetails().withParameterInfoChanged(true).withProgramChanged(true)
+                          .withNonParameterStateChanged(session_.take_touched()));
+    changes.sendSynchronousChangeMessage();
+}
+
+} // namespace serpent::plugin

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What is loaded, and everything that changes it: files, presets, the host's sessions.
+#pragma once
+
+#include "chain/chain.h"
+#include "library/capture.h"
+#include "library/loader.h"
+#include "parameters.h"
+#include "state/state.h"
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+
+namespace serpent::plugin {
+
+/// What the editor shows of a slot or the cabinet. A missing file keeps its place: `wanted` is written back to the session.
+template <class Content>
+struct Holding {
+    std::shared_ptr<const Content> content;  ///< null: nothing, or missing
+    SourceFile wanted;                       ///< not empty: what could not be found
+    juce::String problem;                    ///< for people; empty: none
+    bool loading = false;
+};
+
+/// Thread-safe, but not for the audio thread. What the user asks for is read and built on a background thread and then fades
+/// in; what the host restores is there when restore() returns, so that an offline render starts with the right sound.
+class Session {
+public:
+    /// `changed` is called on any thread when there is something new to show or to tell the host, `tick` every 50 ms.
+    Session(Parameters& parameters, Chain& chain, std::function<void()> changed, std::function<void()> tick);
+    ~Session();
+
+    void prepare(double sample_rate_hz, int max_block, int in_channels, int out_channels);
+
+    State state() const;
+    /// Never throws: what cannot be loaded becomes a problem of its slot, and the rest is restored.
+    void restore(const State& state);
+
+    void load_model(int slot, const juce::File& file);
+    /// A model that restore() could not find: as load_model(), but the knobs stay as the session has them.
+    void relink_model(int slot, const juce::File& file);
+    void load_factory_model(int slot, const juce::String& id);
+    void clear_model(int slot);
+    void load_cabinet(const juce::File& file);
+    void clear_cabinet();
+    void set_rate_options(bool resample, int oversampling);
+    void set_preset(int program, const juce::String& name);
+
+    Holding<Capture> model(int slot) const;
+    Holding<Impulse> cabinet() const;
+    bool resamples() const;
+    int oversampling() const;
+    juce::String preset_name() const;
+    int program() const;
+    /// A problem of no slot, such as a damaged session.
+    juce::String notice() const;
+    void set_notice(const juce::String& text);
+    void dismiss_problems();
+    bool busy() const { return !loader_.idle(); }
+    double tail_s() const;
+    /// Whether the user changed something that is no parameter, since the last call.
+    bool take_touched() { return touched_.exchange(false); }
+
+    /// The second half of a load by the user, for the message thread: gives the knobs to the new model.
+    void finish_loads();
+
+private:
+    using MakeCapture = std::function<std::shared_ptr<const Capture>()>;
+
+    enum class Knobs { defaults, kept };
+    void load_in_background(int slot, Knobs knobs, MakeCapture make);
+    void restore_model(int slot, const SourceFile& file);
+    void restore_cabinet(const SourceFile& file);
+    void restore_parameters(const State& state);
+    void show_controls(int slot, const Capture* capture);
+
+    Parameters& parameters_;
+    Chain& chain_;
+    const std::function<void()> changed_;
+
+    mutable std::recursive_mutex mutex_;  // of everything below; setting a parameter may call back
+    std::array<Holding<Capture>, slot_count> models_;
+    std::array<bool, slot_count> knobs_due_{};       // finish_loads() has to show and release them
+    std::array<Knobs, slot_count> knobs_{};          // what it does with their values
+    std::array<int, slot_count> generation_{};       // the latest request wins
+    Holding<Impulse> cabinet_;
+    int cabinet_generation_ = 0;
+    bool resample_ = false;
+    int oversampling_ = 1, program_ = 0;
+    juce::String preset_, notice_;
+
+    std::atomic<bool> touched_{false};
+
+    Loader loader_;  // last: its jobs use the rest
+};
+
+} // namespace serpent::plugin

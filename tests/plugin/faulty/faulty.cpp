@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The plugin with one fault, which the environment variable SERPENT_FAULT chooses: what a host's checks must find.
+#include "processor.h"
+
+#include <cstdlib>
+#include <string>
+
+namespace {
+
+class Faulty final : public serpent::plugin::Processor {
+public:
+    void setStateInformation(const void* data, int size) override {
+        if (fault_ == "state") return;
+        Processor::setStateInformation(data, size);
+        if (fault_ == "one parameter") parameters().mix->setValue(parameters().mix->getValue() * 0.999f);
+    }
+
+    void processBlock(juce::AudioBuffer<float>& audio, juce::MidiBuffer& midi) override {
+        if (fault_ == "crash" && audio.getNumSamples() == 17) std::abort();
+        Processor::processBlock(audio, midi);
+        if (audio.getNumSamples() == 0) return;
+        if (fault_ == "nan" && ++blocks_ % 100 == 0) audio.setSample(0, audio.getNumSamples() / 2, NAN);
+        if (fault_ == "gain") audio.applyGain(1.00001f);
+        if (fault_ == "block start") audio.setSample(0, 0, audio.getSample(0, 0) + 2e-6f);
+        if (fault_ == "latency") setLatencySamples(1);
+    }
+
+    double getTailLengthSeconds() const override { return 0.0; }
+
+private:
+    const std::string fault_ = std::getenv("SERPENT_FAULT") ? std::getenv("SERPENT_FAULT") : "";
+    int blocks_ = 0;
+};
+
+} // namespace
+
+juce::AudioProcessor* JUCE_CALLTYPE createPluginFilter() { return new Faulty; }

@@ -17,7 +17,7 @@
 class Child {
 public:
     Child(const std::vector<std::string>& command, const std::filesystem::path& log, const std::string& jack_server);
-    ~Child();  ///< kills what still runs
+    ~Child();  ///< asks what still runs to end, and kills it when it does not
     Child(const Child&) = delete;
     Child& operator=(const Child&) = delete;
 
@@ -35,7 +35,7 @@ private:
     std::filesystem::path log_;
 };
 
-/// jackd -r -S -d dummy under a name nobody else has.
+/// jackd -r -S -d dummy under a name that no other server has now.
 class JackServer {
 public:
     JackServer(const TemporaryFolder& folder, int rate_hz, int block);
@@ -43,6 +43,8 @@ public:
     Child& process() noexcept { return *child_; }
 
 private:
+    bool answers() const;
+
     std::string name_;
     std::unique_ptr<Child> child_;
 };

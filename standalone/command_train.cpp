@@ -20,20 +20,21 @@ constexpr const char* examples =
     "Examples:\n"
     "  serpent signal -o dry.wav                        a signal to play through the gear while recording it\n"
     "  serpent train dry.wav wet.wav -o amp.safetensors --minutes 10\n"
-    "  serpent train dry.wav wet.wav -o comp.safetensors --preset max --valid dry2.wav wet2.wav\n"
+    "  serpent train dry.wav wet.wav -o comp.safetensors --preset nano --memory 2      a compressor with a release of 1 s\n"
     "  serpent train dry.wav wet.wav -o amp.safetensors --resume       goes on where Ctrl-C or a power cut ended it\n"
     "  serpent train --takes knobs.json -o pedal.safetensors           one model with knobs\n"
     "\n"
     "Dry is what went into the gear, wet what came out, same rate, at least some seconds, better three minutes. The delay\n"
     "of the recording is found and removed. Beside the model appears a report, MODEL.html: look and listen before you\n"
-    "keep it. Presets: nano is the cheapest to play, standard suits most gear, max is for compressors and patience.\n";
+    "keep it. Presets: nano is the cheapest to play, standard suits overdrives and fuzzes best, max amplifiers. For a\n"
+    "compressor say with --memory how many seconds it takes to let go.\n";
 
 struct Arguments {
     fs::path dry, wet, takes, output, report;
     std::vector<fs::path> valid;
     std::string preset = "standard", device = "auto", config_json, schedule_json;
     serpent::TrainingDataOptions data;
-    std::optional<double> minutes, epochs;
+    std::optional<double> minutes, epochs, memory_s;
     std::uint64_t seed = 1;
     int threads = 0;
     bool resume = false, no_report = false;
@@ -70,6 +71,7 @@ serpent::Trainer make_trainer(const Arguments& a, const std::shared_ptr<const se
     serpent::TrainOptions options = serpent::train_preset(a.preset);
     options.seed = a.seed;
     options.threads = a.threads;
+    if (a.memory_s) set_memory(options, *a.memory_s);
     if (!a.config_json.empty()) override_config(options, a.config_json);
     if (!a.schedule_json.empty()) override_schedule(options, a.schedule_json);
     if (a.epochs) {
@@ -155,6 +157,9 @@ CLI::App* add_train_command(CLI::App& app) {
     command->add_option("-o,--output", a->output, "The model to write")->required()->type_name("MODEL");
     command->add_option("--preset", a->preset, "nano, standard (the default) or max")->type_name("NAME")
         ->check(CLI::IsMember(serpent::train_preset_names()).description(""));
+    command->add_option("--memory", a->memory_s,
+                        "How many seconds the device remembers: a compressor's release, sag (default: 4 for max, else none to speak of)")
+        ->type_name("S");
     auto* minutes = command->add_option("--minutes", a->minutes, "How long to train (default 10); steps are fixed at the start")
         ->type_name("M")->check(CLI::PositiveNumber.description(""));
     command->add_option("--epochs", a->epochs, "How often to go through the recording instead")

@@ -166,6 +166,7 @@ TEST_CASE("train refuses recordings by name and leaves nothing behind", "[comman
     refused("dry.wav", ".", studio.path().string());
     refused("missing.wav", "wet.wav", "missing.wav");
     refused("dry.wav", "wet.wav", "m.safetensors.checkpoint", {"--resume"});
+    refused("dry.wav", "wet.wav", "0.01 to 60", {"--memory", "1000"});
     refused("dry.wav", "wet.wav", "no_such_setting", {"--schedule", R"({"no_such_setting": 1})"});
     refused("dry.wav", "wet.wav", "--takes", {"--takes", studio.name("takes.json")});
     std::ofstream(studio / "bad.json") << "{\"takes\": 7}";

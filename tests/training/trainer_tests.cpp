@@ -11,6 +11,7 @@
 
 #include <cmath>
 #include <fstream>
+#include <limits>
 
 using namespace serpent;
 
@@ -236,4 +237,9 @@ TEST_CASE("overrides refuse what they do not know") {
     CHECK_THROWS_AS(override_config(o, R"({"d_sate": 8})"), Error);
     CHECK_THROWS_AS(override_config(o, "["), Error);
     CHECK_THROWS_AS(train_preset("huge"), Error);
+    set_memory(o, 5.0);
+    CHECK(o.schedule.longest_memory_s == 5.0);
+    CHECK(o.schedule.silence_share < 1.0);
+    for (const double impossible : {0.0, -1.0, 61.0, std::numeric_limits<double>::quiet_NaN()})
+        CHECK_THROWS_AS(set_memory(o, impossible), Error);
 }

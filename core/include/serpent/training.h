@@ -67,6 +67,10 @@ struct TrainOptions {
 /// "nano", "standard", "max": a model and a schedule that suit each other. Throws Error naming the presets.
 TrainOptions train_preset(const std::string& name);
 std::vector<std::string> train_preset_names();
+/// Suits the schedule to a device that remembers what it heard for `seconds` (0.01 to 60; a compressor's release, sag):
+/// time constants up to that, longer segments and stretches of the recording, and most stretches begun with the state that
+/// the model had there. Throws Error for other values.
+void set_memory(TrainOptions& options, double seconds);
 /// Merges JSON text into the model config or the schedule, for experiments: {"d_model": 16}. Throws Error on a bad key.
 void override_config(TrainOptions& options, const std::string& json);
 void override_schedule(TrainOptions& options, const std::string& json);

@@ -5,6 +5,8 @@
 #include "model/config_json.h"
 #include "training/schedule_json.h"
 
+#include <algorithm>
+
 namespace serpent {
 namespace {
 
@@ -17,6 +19,7 @@ ModelConfig narrow(int expand, int layers) {
     c.dt_rank = 1;
     c.b_bar = BBar::ema;
     c.skip = true;
+    c.final_norm = false;  // gain that is ridden comes out better so, compressors and valve amps alike (docs/benchmarks.md)
     return c;
 }
 
@@ -41,20 +44,29 @@ TrainOptions train_preset(const std::string& name) {
         o.config = narrow(1, 4);
     } else if (name == "standard") {
         o.config = narrow(2, 4);
-        o.config.a = DecayShape::tied;  // costs little on distortion and saves most of the exponentials
+        o.config.a = DecayShape::tied;    // costs little on distortion and saves most of the exponentials
+        o.config.final_norm = true;       // a hard clipper is easier to say with it
     } else if (name == "max") {
         o.config = narrow(2, 2);
         o.config.d_state = 8;
-        o.schedule.start = "slow";
-        o.schedule.longest_memory_s = 4.0;
         o.schedule.rate = 3e-3;
-        o.schedule.shortest_run_s = 0.5;
-        o.schedule.longest_run_s = 16.0;
-        o.schedule.unscored_s = 0.1;
+        set_memory(o, 4.0);
     } else {
         throw Error("There is no preset \"" + name + "\"; choose nano, standard or max.");
     }
     return o;
+}
+
+void set_memory(TrainOptions& options, double seconds) {
+    if (!(seconds >= 0.01 && seconds <= 60))
+        throw Error("A memory of " + std::to_string(seconds) + " s is outside 0.01 to 60; most compressors remember 0.5 to 10 s.");
+    TrainSchedule& k = options.schedule;
+    k.start = "slow";
+    k.longest_memory_s = seconds;
+    k.longest_run_s = std::clamp(4 * seconds, 2.0, 30.0);
+    k.silence_share = 0.1;
+    k.segment = 512;
+    k.late_segment = 2048;
 }
 
 void override_config(TrainOptions& options, const std::string& json) {

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#include "device/model_layout.h"
+
+#include <algorithm>
+
+namespace serpent {
+
+kernels::DeviceModelLayout device_layout(const ModelConfig& config, Weights& weights) {
+    std::vector<std::pair<const std::vector<float>*, int>> places;
+    int end = 0;
+    for (const TensorRef& t : tensors(config, weights)) {
+        if (!t.data->empty()) places.emplace_back(t.data, end);
+        end += static_cast<int>(t.data->size());
+    }
+    const auto at = [&](const std::vector<float>& tensor) {
+        const auto found = std::ranges::find(places, &tensor, &std::pair<const std::vector<float>*, int>::first);
+        return found == places.end() ? -1 : found->second;
+    };
+    kernels::DeviceModelLayout layout;
+    layout.shape = {config.channels, config.d_model, config.d_inner(), config.d_state, config.d_conv, config.dt_rank,
+                    config.n_layers, static_cast<int>(config.controls.size()), config.a == DecayShape::tied,
+                    config.b_bar == BBar::ema};
+    for (const LayerWeights& w : weights.layers)
+        layout.layers.push_back({at(w.norm), at(w.in_proj), at(w.in_proj_bias), at(w.conv_weight), at(w.conv_bias), at(w.x_proj),
+                                 at(w.x_proj_bias), at(w.dt_proj), at(w.dt_proj_bias), at(w.A_log), at(w.D), at(w.out_proj),
+                                 at(w.out_proj_bias), at(w.film_weight), at(w.film_bias)});
+    layout.model = {at(weights.encoder_weight), at(weights.encoder_bias), at(weights.norm_f), at(weights.decoder_weight),
+                    at(weights.decoder_bias), at(weights.skip), at(weights.film_hidden_weight), at(weights.film_hidden_bias)};
+    layout.parameters = static_cast<std::size_t>(end);
+    return layout;
+}
+
+std::vector<float> flat_parameters(const ModelConfig& config, Weights& weights) {
+    std::vector<float> flat;
+    for (const TensorRef& t : tensors(config, weights)) flat.insert(flat.end(), t.data->begin(), t.data->end());
+    return flat;
+}
+
+void set_flat_parameters(const ModelConfig& config, const float* values, Weights& weights) {
+    for (const TensorRef& t : tensors(config, weights)) {
+        std::copy_n(values, t.data->size(), t.data->begin());
+        values += t.data->size();
+    }
+}
+
+} // namespace serpent

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// Phase 2 of a time-parallel scan: from every chunk's end state from zero to its true start state, over segments of chunks.
+//
+//   start of the next chunk = join_chunks(start, q(A sum dt), end from zero)
+//
+// Every segment is first walked from zero, then the segments are joined one after the other, then each is walked from its
+// true start: two short walks instead of a long one. In reverse the same joins the adjoint, from the last chunk to the first.
+// Shapes    states (chunks, d_inner, d_state): ends from zero in, starts out. dt_sum (chunks, d_inner). rates (d_inner, d_state), or
+//           (d_inner) when tied: A log2(e). start, end (d_inner, d_state) or null (zeros; not wanted); end may be start.
+// Source    kernels/reference/selective_scan_chunked.h
+#pragma once
+
+#include "device/math.h"
+#include "reference/scan_step.h"
+
+#include <cstdint>
+
+namespace serpent::kernels::device {
+
+struct CarryJob {
+    float* states;
+    const float* dt_sum;
+    const float* rates;
+    const float* start;
+    float* end;
+    std::int64_t chunks;
+    int inner, state;
+    bool tied, reverse;
+
+    SERPENT_HD int columns() const { return inner * state; }
+};
+
+/// Walks column `column` over chunks [first, last) in the job's direction. With kStore, ends become starts.
+template <bool kStore>
+SERPENT_HD inline void carry_walk(const CarryJob& job, int column, std::int64_t first, std::int64_t last, float& h,
+                                  float& dt_total) {
+    const int channel = column / job.state;
+    const float rate = job.rates[job.tied ? channel : column];
+#ifdef __CUDA_ARCH__
+#pragma unroll 8
+#endif
+    for (std::int64_t i = first; i < last; ++i) {
+        const std::int64_t chunk = job.reverse ? job.chunks - 1 - i : i;
+        float& place = job.states[chunk * job.columns() + column];
+        const float dt = job.dt_sum[chunk * job.inner + channel], from_zero = place;
+        if constexpr (kStore) place = h;
+        h = reference::join_chunks(h, decay(dt * rate), from_zero);
+        dt_total += dt;
+    }
+}
+
+/// Columns [first_column, first_column + columns) by one team. scratch: 2 * columns * segments floats that the team shares.
+template <class Team>
+SERPENT_HD void join_chunk_states(const Team& team, const CarryJob& job, int first_column, int columns, int segments,
+                                  float* scratch) {
+    const std::int64_t length = (job.chunks + segments - 1) / segments;
+    float* const ends = scratch;
+    float* const totals = scratch + columns * segments;
+    const auto from = [&](int segment) { return segment * length < job.chunks ? segment * length : job.chunks; };
+    for (int i = team.rank(); i < columns * segments; i += team.size()) {
+        float h = 0.0f, dt_total = 0.0f;
+        carry_walk<false>(job, first_column + i % columns, from(i / columns), from(i / columns + 1), h, dt_total);
+        ends[i] = h;
+        totals[i] = dt_total;
+    }
+    team.sync();
+    for (int i = team.rank(); i < columns; i += team.size()) {
+        const int column = first_column + i;
+        const float rate = job.rates[job.tied ? column / job.state : column];
+        float h = job.start ? job.start[column] : 0.0f;
+        for (int segment = 0; segment < segments; ++segment) {
+            const float from_zero = ends[segment * columns + i];
+            ends[segment * columns + i] = h;
+            h = reference::join_chunks(h, decay(totals[segment * columns + i] * rate), from_zero);
+        }
+        if (job.end) job.end[column] = h;
+    }
+    team.sync();
+    for (int i = team.rank(); i < columns * segments; i += team.size()) {
+        float h = ends[i], dt_total = 0.0f;
+        carry_walk<true>(job, first_column + i % columns, from(i / columns), from(i / columns + 1), h, dt_total);
+    }
+}
+
+} // namespace serpent::kernels::device

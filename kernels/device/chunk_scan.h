@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+// Phases 1 and 3 of the time-parallel scan for a team, one item per chunk and channel, forward and backward. A chunk's dt and
+// x stay in registers while its states are walked one after the other.
+//
+// Shapes    x, dt, y: d_inner rows; B, C: d_state rows; states (chunks, d_inner, d_state); dt_sum (chunks, d_inner); kChunk
+//           samples per chunk. Strides are multiples of 4 and data is aligned to 16 bytes when kChunk is a multiple of 4.
+// Source    kernels/reference/selective_scan_chunked.h; the arithmetic of a step is kernels/reference/scan_step.h
+#pragma once
+
+#include "device/carry.h"
+#include "device/rows.h"
+
+namespace serpent::kernels::device {
+
+struct ScanJob {
+    int inner, state;
+    bool tied, ema;
+    Index steps;
+    const float* rates;  ///< A log2(e)
+    const float* skip;   ///< D
+    ConstRows x, dt, B, C;
+
+    SERPENT_HD int columns() const { return inner * state; }
+    SERPENT_HD int rate_index(int c, int n) const { return tied ? c : c * state + n; }
+    SERPENT_HD reference::InputRule rule() const { return ema ? reference::InputRule::ema : reference::InputRule::euler; }
+};
+
+SERPENT_HD inline Index chunk_count(Index steps, int chunk) { return (steps + chunk - 1) / chunk; }
+
+/// Samples [first, first + kChunk) of a row; zeros from `steps` on.
+template <int kChunk>
+SERPENT_HD void load_chunk(ConstRows rows, int row, Index first, Index steps, float* to) {
+    if (kChunk % 4 == 0 && first + kChunk <= steps) {
+        for (int i = 0; i < kChunk; i += 4) {
+            const Float4 v = load4(&rows(row, first + i));
+            for (int k = 0; k < 4; ++k) to[i + k] = v.v[k];
+        }
+        return;
+    }
+    for (int i = 0; i < kChunk; ++i) to[i] = first + i < steps ? rows(row, first + i) : 0.0f;
+}
+
+template <int kChunk>
+SERPENT_HD void store_chunk(Rows rows, int row, Index first, Index steps, const float* from) {
+    if (kChunk % 4 == 0 && first + kChunk <= steps) {
+        for (int i = 0; i < kChunk; i += 4) store4(&rows(row, first + i), {{from[i], from[i + 1], from[i + 2], from[i + 3]}});
+        return;
+    }
+    for (int i = 0; i < kChunk; ++i)
+        if (first + i < steps) rows(row, first + i) = from[i];
+}
+
+template <int kChunk>
+SERPENT_HD void chunk_decays(const ScanJob& job, int c, int n, const float* dt, float* q) {
+    const float rate = job.rates[job.rate_index(c, n)];
+    for (int i = 0; i < kChunk; ++i) q[i] = decay(dt[i] * rate);
+}
+
+/// Phase 1: states = end states from zero, and dt_sum.
+template <int kChunk, class Team>
+SERPENT_HD void scan_ends(const Team& team, const ScanJob& job, float* states, float* dt_sum) {
+    each_item(team, chunk_count(job.steps, kChunk) * job.inner, [&](Index item) {
+        const int c = static_cast<int>(item % job.inner);
+        const Index first = item / job.inner * kChunk;
+        float dt[kChunk], x[kChunk], q[kChunk], b[kChunk], total = 0.0f;
+        load_chunk<kChunk>(job.dt, c, first, job.steps, dt);
+        load_chunk<kChunk>(job.x, c, first, job.steps, x);
+        for (int i = 0; i < kChunk; ++i) total += dt[i];
+        dt_sum[item] = total;
+        for (int n = 0; n < job.state; ++n) {
+            if (n == 0 || !job.tied) chunk_decays<kChunk>(job, c, n, dt, q);
+            load_chunk<kChunk>(job.B, n, first, job.steps, b);
+            float h = 0.0f;
+            for (int i = 0; i < kChunk; ++i) h = reference::scan_step(job.rule(), h, q[i], dt[i], b[i], x[i]);
+            states[item * job.state + n] = h;
+        }
+    });
+}
+
+/// Phase 3: y from the start states.
+template <int kChunk, class Team>
+SERPENT_HD void scan_outputs(const Team& team, const ScanJob& job, const float* states, Rows y) {
+    each_item(team, chunk_count(job.steps, kChunk) * job.inner, [&](Index item) {
+        const int c = static_cast<int>(item % job.inner);
+        const Index first = item / job.inner * kChunk;
+        float dt[kChunk], x[kChunk], q[kChunk], b[kChunk], out[kChunk];
+        load_chunk<kChunk>(job.dt, c, first, job.steps, dt);
+        load_chunk<kChunk>(job.x, c, first, job.steps, x);
+        for (int i = 0; i < kChunk; ++i) out[i] = job.skip[c] * x[i];
+        for (int n = 0; n < job.state; ++n) {
+            if (n == 0 || !job.tied) chunk_decays<kChunk>(job, c, n, dt, q);
+            load_chunk<kChunk>(job.B, n, first, job.steps, b);
+            float h = states[item * job.state + n], read[kChunk];
+            load_chunk<kChunk>(job.C, n, first, job.steps, read);
+            for (int i = 0; i < kChunk; ++i) {
+                h = reference::scan_step(job.rule(), h, q[i], dt[i], b[i], x[i]);
+                out[i] = fused(read[i], h, out[i]);
+            }
+        }
+        store_chunk<kChunk>(y, c, first, job.steps, out);
+    });
+}
+
+/// Backward phase 1: adjoint = the gradient at the start of every chunk when nothing comes from later chunks.
+template <int kChunk, class Team>
+SERPENT_HD void adjoint_starts(const Team& team, const ScanJob& job, ConstRows dy, float* adjoint) {
+    each_item(team, chunk_count(job.steps, kChunk) * job.inner, [&](Index item) {
+        const int c = static_cast<int>(item % job.inner);
+        const Index first = item / job.inner * kChunk;
+        float dt[kChunk], slope[kChunk], q[kChunk], read[kChunk];
+        load_chunk<kChunk>(job.dt, c, first, job.steps, dt);
+        load_chunk<kChunk>(dy, c, first, job.steps, slope);
+        for (int n = 0; n < job.state; ++n) {
+            if (n == 0 || !job.tied) chunk_decays<kChunk>(job, c, n, dt, q);
+            load_chunk<kChunk>(job.C, n, first, job.steps, read);
+            float g = 0.0f;
+            for (int i = kChunk; i-- > 0;) g = reference::adjoint_step(fused(slope[i], read[i], g), q[i]);
+            adjoint[item * job.state + n] = g;
+        }
+    });
+}
+
+struct ScanBackward {
+    const float* states;   ///< start state of every chunk
+    const float* adjoint;  ///< gradient with respect to every chunk's end state
+    ConstRows dy;
+    Rows dx, ddt;          ///< written
+    Rows dB_terms, dC_terms;  ///< d_inner * d_state rows: what each channel adds to dB and dC
+    float* dA_terms;       ///< (chunks, d_inner, d_state)
+};
+
+/// Backward phase 3. The sums over channels and chunks are left to sum_scan_gradients().
+template <int kChunk, class Team>
+SERPENT_HD void scan_backward(const Team& team, const ScanJob& job, const ScanBackward& out) {
+    each_item(team, chunk_count(job.steps, kChunk) * job.inner, [&](Index item) {
+        const int c = static_cast<int>(item % job.inner);
+        const Index first = item / job.inner * kChunk;
+        float dt[kChunk], x[kChunk], q[kChunk], slope[kChunk], dx[kChunk], ddt[kChunk];
+        load_chunk<kChunk>(job.dt, c, first, job.steps, dt);
+        load_chunk<kChunk>(job.x, c, first, job.steps, x);
+        load_chunk<kChunk>(out.dy, c, first, job.steps, slope);
+        for (int i = 0; i < kChunk; ++i) dx[i] = job.skip[c] * slope[i], ddt[i] = 0.0f;
+        for (int n = 0; n < job.state; ++n) {
+            const int column = c * job.state + n;
+            const float A = job.rates[job.rate_index(c, n)] * 0.693147181f;
+            float h[kChunk + 1], b[kChunk], read[kChunk], g = out.adjoint[item * job.state + n], dA = 0.0f;
+            if (n == 0 || !job.tied) chunk_decays<kChunk>(job, c, n, dt, q);
+            load_chunk<kChunk>(job.B, n, first, job.steps, b);
+            load_chunk<kChunk>(job.C, n, first, job.steps, read);
+            h[0] = out.states[item * job.state + n];
+            for (int i = 0; i < kChunk; ++i) h[i + 1] = reference::scan_step(job.rule(), h[i], q[i], dt[i], b[i], x[i]);
+            for (int i = kChunk; i-- > 0;) {
+                g = fused(slope[i], read[i], g);
+                read[i] = slope[i] * h[i + 1];  // from here on: dC
+                const auto step = reference::scan_step_gradients(job.rule(), h[i], g, q[i], dt[i], A, b[i], x[i]);
+                dx[i] += step.x;
+                ddt[i] += step.dt;
+                dA += step.A;
+                b[i] = step.B;  // from here on: dB
+                g = reference::adjoint_step(g, q[i]);
+            }
+            store_chunk<kChunk>(out.dB_terms, column, first, job.steps, b);
+            store_chunk<kChunk>(out.dC_terms, column, first, job.steps, read);
+            out.dA_terms[item * job.state + n] = dA;
+        }
+        store_chunk<kChunk>(out.dx, c, first, job.steps, dx);
+        store_chunk<kChunk>(out.ddt, c, first, job.steps, ddt);
+    });
+}
+
+/// dB, dC (d_state rows each, written), and dA_log = A dA, summed over chunks (and, when tied, states) in order.
+template <class Team>
+SERPENT_HD void sum_scan_gradients(const Team& team, const ScanJob& job, const ScanBackward& terms, Index chunks, Rows dB,
+                                   Rows dC, float* dA_log) {
+    each_sample(team, job.state, job.steps, [&](int n, Index t) {
+        float b = 0.0f, c = 0.0f;
+        for (int channel = 0; channel < job.inner; ++channel) {
+            b += terms.dB_terms(channel * job.state + n, t);
+            c += terms.dC_terms(channel * job.state + n, t);
+        }
+        dB(n, t) = b;
+        dC(n, t) = c;
+    });
+    const int decays = job.tied ? job.inner : job.columns(), together = job.tied ? job.state : 1;
+    each_item(team, decays, [&](Index i) {
+        float sum = 0.0f;
+        for (Index chunk = 0; chunk < chunks; ++chunk)
+            for (int n = 0; n < together; ++n) sum += terms.dA_terms[chunk * job.columns() + i * together + n];
+        dA_log[i] = sum * job.rates[i] * 0.693147181f;
+    });
+}
+
+} // namespace serpent::kernels::device

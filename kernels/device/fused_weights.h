@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// Packs one layer's weights for FusedChunk. Host only.
+#pragma once
+
+#include "device/fused_layer.h"
+#include "serpent/kernels/live.h"
+
+#include <cmath>
+#include <vector>
+
+namespace serpent::kernels::device {
+
+/// film_scale, film_shift: (d_model) of this layer, or null for none.
+template <class Shape>
+std::vector<float> pack_fused_layer(const LiveLayerWeights& w, const float* film_scale, const float* film_shift) {
+    constexpr int lanes = Shape::lanes, inner = Shape::inner, model = Shape::model, state = Shape::state;
+    std::vector<float> packed(static_cast<std::size_t>(Shape::weights * lanes));
+    const auto at = [&](int place, int lane) -> float& { return packed[static_cast<std::size_t>(place * lanes + lane)]; };
+    const auto or_zero = [](const float* values, int i) { return values ? values[i] : 0.0f; };
+    for (int m = 0; m < model; ++m) {
+        at(Shape::norm, m) = w.norm[m] * (film_scale ? film_scale[m] : 1.0f);
+        at(Shape::shift, m) = or_zero(film_shift, m);
+        at(Shape::out_bias, m) = or_zero(w.out_proj_bias, m);
+    }
+    for (int lane = 0; lane < lanes; ++lane) {
+        at(Shape::dt_row_bias, lane) = or_zero(w.x_proj_bias, 0);
+        for (int j = 0; j < Shape::rows; ++j) {
+            const int row = lane + j * lanes;  // of B, then C; row 0 of x_proj is dt's
+            if (row >= 2 * state) continue;
+            for (int c = 0; c < inner; ++c) at(Shape::proj + j * inner + c, lane) = w.x_proj[(1 + row) * inner + c];
+            at(Shape::proj_bias + j, lane) = or_zero(w.x_proj_bias, 1 + row);
+        }
+        const int m = lane % Shape::model_lanes, first = lane / Shape::model_lanes * Shape::part;
+        for (int i = 0; i < Shape::part; ++i)
+            if (m < model && first + i < inner) at(Shape::out + i, lane) = w.out_proj[m * inner + first + i];
+    }
+    for (int c = 0; c < inner; ++c) {
+        for (int m = 0; m < model; ++m) {
+            at(Shape::in_x + m, c) = w.in_proj[c * model + m];
+            at(Shape::in_z + m, c) = w.in_proj[(inner + c) * model + m];
+        }
+        at(Shape::in_x_bias, c) = or_zero(w.in_proj_bias, c);
+        at(Shape::in_z_bias, c) = or_zero(w.in_proj_bias, inner + c);
+        for (int k = 0; k < Shape::conv; ++k) at(Shape::conv_weight + k, c) = w.conv_weight[c * Shape::conv + k];
+        at(Shape::conv_bias, c) = w.conv_bias[c];
+        at(Shape::dt_row, c) = w.x_proj[c];
+        at(Shape::dt_scale, c) = w.dt_proj[c];
+        at(Shape::dt_bias, c) = w.dt_proj_bias[c];
+        at(Shape::skip, c) = w.D[c];
+        for (int n = 0; n < Shape::decays; ++n)
+            at(Shape::rate + n, c) = -std::exp(w.A_log[c * Shape::decays + n]) * log2_e;
+    }
+    return packed;
+}
+
+} // namespace serpent::kernels::device

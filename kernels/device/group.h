@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// Two views of the threads that run an algorithm of this folder, so that its one source runs on a device and in a CPU test.
+//
+//   Group  some lanes of a warp in lock step. each() runs a piece of code for every lane, with that lane's own variables;
+//          what lanes tell each other goes through a tile of shared memory, sync() between writing and reading, or sum().
+//   Team   all threads of a block (or of the grid, for code that never calls sync()): item i belongs to rank i % size.
+//
+// The device's versions are in kernels/cuda/device_group.cuh; those of this header run on one CPU thread.
+#pragma once
+
+#include "reference/host_device.h"
+
+#include <array>
+#include <cstdint>
+
+namespace serpent::kernels::device {
+
+/// 16 bytes that a device moves in one instruction. The address must be a multiple of 16.
+struct alignas(16) Float4 {
+    float v[4];
+};
+SERPENT_HD inline Float4 load4(const float* p) { return *reinterpret_cast<const Float4*>(p); }
+SERPENT_HD inline void store4(float* p, const Float4& x) { *reinterpret_cast<Float4*>(p) = x; }
+
+template <int kLanes>
+struct HostGroup {
+    static constexpr int lanes = kLanes;
+    template <class T>
+    using PerLane = std::array<T, kLanes>;
+
+    template <class T, class Function>
+    void each(PerLane<T>& values, const Function& function) const {
+        for (int lane = 0; lane < kLanes; ++lane) function(lane, values[static_cast<std::size_t>(lane)]);
+    }
+    /// Replaces value(lane) by its sum over the lanes that differ in the bits kFrom and up, adding as a butterfly does.
+    template <int kFrom, class T, class Value>
+    void sum(PerLane<T>& values, const Value& value) const {
+        for (int apart = kFrom; apart < kLanes; apart *= 2) {
+            float before[kLanes];
+            for (int lane = 0; lane < kLanes; ++lane) before[lane] = value(values[static_cast<std::size_t>(lane)]);
+            for (int lane = 0; lane < kLanes; ++lane)
+                value(values[static_cast<std::size_t>(lane)]) = before[lane] + before[lane ^ apart];
+        }
+    }
+    void sync() const {}
+};
+
+struct SerialTeam {
+    int rank() const { return 0; }
+    int size() const { return 1; }
+    void sync() const {}
+};
+
+} // namespace serpent::kernels::device

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+// The scalar functions of the device algorithms, for host and device. On the host, hardware approximations are replaced by
+// the C library, so that both sides run the same algorithm and differ by roundings.
+//
+//   decay        q = 2^t - 1 for t = dt A log2(e) <= 0. A slow state needs q to full relative accuracy (docs/architecture.md,
+//                numerics): for t > -1/2 a polynomial of least relative error (3e-8 with rounded coefficients). A fast one
+//                does not: its q is at most -0.29, so that the error of the hardware's 2^t (2 ulp, 2.4e-7) is amplified
+//                by no more than 3.4 in h. Rounding A log2(e) changes A by 6e-8, which no model can tell.
+//   softplus     2e-7 relative also for very negative x, where it is a time constant of seconds
+//   silu         2e-6 absolute slope; its factors are well conditioned
+#pragma once
+
+#include "reference/host_device.h"
+
+#include <cmath>
+
+namespace serpent::kernels::device {
+
+inline constexpr float log2_e = 1.44269504f;
+
+SERPENT_HD inline float exp2_fast(float x) {
+#ifdef __CUDA_ARCH__
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+#else
+    return std::exp2(x);
+#endif
+}
+
+SERPENT_HD inline float divide_fast(float a, float b) {
+#ifdef __CUDA_ARCH__
+    return __fdividef(a, b);
+#else
+    return a / b;
+#endif
+}
+
+SERPENT_HD inline float inverse_sqrt(float x) {
+#ifdef __CUDA_ARCH__
+    return rsqrtf(x);
+#else
+    return 1.0f / std::sqrt(x);
+#endif
+}
+
+SERPENT_HD inline float fused(float a, float b, float c) {
+#ifdef __CUDA_ARCH__
+    return __fmaf_rn(a, b, c);
+#else
+    return std::fma(a, b, c);
+#endif
+}
+
+/// expm1(t ln 2) for t <= 0.
+SERPENT_HD inline float decay(float t) {
+    float p = fused(t, 1.15445221e-3f, 9.5412815e-3f);
+    p = fused(p, t, 5.54904081e-2f);
+    p = fused(p, t, 2.40225643e-1f);
+    p = fused(p, t, 6.93147182e-1f);
+    const float fast = exp2_fast(t) - 1.0f;
+    return t > -0.5f ? p * t : fast;
+}
+
+/// exp(x) for x <= 0, to 2e-7 relative: what rounding x log2(e) loses is put back.
+SERPENT_HD inline float exp_negative(float x) {
+    const float t = x * log2_e;
+    const float lost = fused(x, log2_e, -t) + x * 1.92596299e-8f;  // log2(e) = log2_e + 1.926e-8
+    const float e = exp2_fast(t);
+    return fused(e * 0.693147181f, lost, e);
+}
+
+SERPENT_HD inline float sigmoid(float x) { return divide_fast(1.0f, 1.0f + exp2_fast(-log2_e * x)); }
+SERPENT_HD inline float silu(float x) { return divide_fast(x, 1.0f + exp2_fast(-log2_e * x)); }
+SERPENT_HD inline float silu_slope(float x) {
+    const float s = sigmoid(x);
+    return fused(s * x, 1.0f - s, s);
+}
+
+/// max(x, 0) + ln(1 + y), y = exp(-|x|): ln(1 + y) = 2 artanh(s) = 2 s + s^3 q(s^2), s = y / (2 + y) <= 1/3, q's least largest
+/// error 4.5e-9.
+SERPENT_HD inline float softplus(float x) {
+    const float y = exp_negative(x > 0.0f ? -x : x);
+    const float s = divide_fast(y, y + 2.0f), s2 = s * s;
+    float q = fused(s2, 0.280119871f, 0.280018052f);
+    q = fused(q, s2, 0.400215272f);
+    q = fused(q, s2, 0.666664163f);
+    return (x > 0.0f ? x : 0.0f) + fused(s * s2, q, s + s);
+}
+
+/// Slope of softplus from its value: sigmoid(x) = 1 - exp(-softplus(x)) = -q(softplus(x) log2(e)).
+SERPENT_HD inline float softplus_slope(float softplus_of_x) { return -decay(-log2_e * softplus_of_x); }
+
+} // namespace serpent::kernels::device

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: MIT
+// One lane's segment in training: forward from the lane's state, squared error, backward. The equations are those of core's
+// CPU trainer (SegmentGradient), which the tests compare it with.
+#pragma once
+
+#include "device/workspace.h"
+
+#include <cmath>
+
+namespace serpent::kernels::device {
+
+inline constexpr int segment_chunk = 8;  ///< samples whose states the backward pass computes again together
+
+/// What every lane shares.
+struct SegmentModel {
+    Shape shape;
+    Parameters<const float> weights;
+    const float* rates;      ///< A log2(e) of every layer
+    const float* positions;  ///< of the controls in [-1, 1], [takes][n_controls]; null without controls
+};
+
+struct SegmentLossWeights {
+    float plain = 0, emphasised = 0;  ///< factors of the squared errors: an ESR over the whole batch
+    float emphasis = 0.85f;
+};
+
+struct LaneJob {
+    const float *dry, *wet;  ///< first sample of the segment; channels `stride` apart
+    Index stride;
+    int take, unscored, begins;
+    float weight;
+};
+
+/// What a lane keeps from segment to segment.
+struct LaneMemory {
+    float *history, *h;            ///< [n_layers][d_conv - 1][d_inner], [n_layers][d_inner][d_state]
+    float *history_end, *h_end;    ///< the same behind the segment; the caller swaps them
+    float* previous_error;         ///< [channels]
+};
+
+struct SegmentWorkspace {
+    Rows e;           ///< (n_layers + 1) d_model rows: every layer's input, and the last one's output
+    Rows u_f;
+    float* r_f;
+    Rows out, error, dout, de;
+    float *states, *film, *dfilm, *hidden;
+    Index states_per_layer;
+    LayerRows rows;
+    float* loss;      ///< one value
+};
+
+SERPENT_HD inline SegmentWorkspace carve_segment(Carver& carver, const Shape& s, Index capacity) {
+    SegmentWorkspace w{};
+    w.e = carver.rows(Index{s.n_layers + 1} * s.d_model, capacity);
+    w.u_f = carver.rows(s.d_model, capacity);
+    w.r_f = carver.take(capacity);
+    w.out = carver.rows(s.channels, capacity);
+    w.error = carver.rows(s.channels, capacity);
+    w.dout = carver.rows(s.channels, capacity);
+    w.de = carver.rows(s.d_model, capacity);
+    w.states_per_layer = chunk_count(capacity, segment_chunk) * s.state_floats();
+    w.states = carver.take(w.states_per_layer * s.n_layers);
+    w.film = carver.take(2 * Index{s.n_layers} * s.d_model);
+    w.dfilm = carver.take(2 * Index{s.n_layers} * s.d_model);
+    w.hidden = carver.take(2 * film_hidden);
+    w.rows = carve_layer_rows(carver, s, capacity, segment_chunk, true);
+    w.loss = carver.take(1);
+    return w;
+}
+
+template <class Team>
+class SegmentPass {
+public:
+    SERPENT_HD SegmentPass(const Team& team, const SegmentModel& model, const LaneJob& job, const LaneMemory& memory,
+                           const SegmentWorkspace& workspace, Index steps)
+        : team_(team), m_(model), s_(model.shape), p_(model.weights), job_(job), memory_(memory), w_(workspace), steps_(steps) {}
+
+    /// Predictions in the workspace's out.
+    SERPENT_HD void forward() const {
+        if (s_.n_controls > 0) film_forward();
+        if (job_.begins) start_from_silence();
+        linear<false>(team_, linear_map(p_.at(p_.model.encoder_weight), p_.at(p_.model.encoder_bias), s_.channels, s_.d_model),
+                      steps_, dry(), stream(0));
+        team_.sync();
+        for (int l = 0; l < s_.n_layers; ++l) {
+            const auto pass = layer(l);
+            pass.inputs(stream(l), history(l));
+            advance_history(team_, s_.d_inner, s_.d_conv, steps_, w_.rows.x_in, history(l), memory_.history_end + l * s_.history_floats());
+            pass.scan_starts(states(l), memory_.h + l * s_.state_floats(), memory_.h_end + l * s_.state_floats());
+            pass.outputs(states(l), stream(l), stream(l + 1));
+        }
+        decode();
+    }
+
+    /// Fills dout and the loss from out.
+    SERPENT_HD void score(const SegmentLossWeights& loss) const {
+        each_sample(team_, s_.channels, steps_, [&](int c, Index t) {
+            w_.error(c, t) = t >= job_.unscored ? w_.out(c, t) - job_.wet[c * job_.stride + t] : 0.0f;
+        });
+        team_.sync();
+        const auto change = [&](int c, Index t) {
+            const float before = t > 0 ? w_.error(c, t - 1) : memory_.previous_error[c];
+            return w_.error(c, t) - loss.emphasis * before;
+        };
+        each_sample(team_, s_.channels, steps_, [&](int c, Index t) {
+            float slope = loss.plain * w_.error(c, t) + loss.emphasised * change(c, t);
+            if (t + 1 < steps_) slope -= loss.emphasised * loss.emphasis * change(c, t + 1);
+            w_.dout(c, t) = t >= job_.unscored ? 2.0f * job_.weight * slope : 0.0f;
+        });
+        sum_in_parts(team_, s_.channels, steps_, w_.rows.partial3, [&](Index c, Index t) {
+            const float e = w_.error(c, t), d = change(static_cast<int>(c), t);
+            return loss.plain * e * e + loss.emphasised * d * d;
+        });
+        team_.sync();
+        each_item(team_, s_.channels, [&](Index c) { memory_.previous_error[c] = w_.error(c, steps_ - 1); });
+        each_item(team_, 1, [&](Index) {
+            float sum = 0.0f;
+            for (int c = 0; c < s_.channels; ++c) sum += sum_of_parts(w_.rows.partial3, c);
+            *w_.loss = job_.weight * sum;
+        });
+        team_.sync();
+    }
+
+    /// Every weight's gradient, written; from dout and what forward() left.
+    SERPENT_HD void backward(const Parameters<float>& g) const {
+        decode_backward(g);
+        for (int l = s_.n_layers - 1; l >= 0; --l) {
+            float* const dscale = s_.n_controls > 0 ? w_.dfilm + 2 * l * s_.d_model : nullptr;
+            layer(l).backward(stream(l), history(l), states(l), w_.de, g, dscale, dscale ? dscale + s_.d_model : nullptr);
+        }
+        linear_gradient_parts(team_, s_.channels, s_.d_model, steps_, w_.de, dry(), w_.rows.partial);
+        if (s_.n_controls > 0) film_backward(g);
+        team_.sync();
+        linear_gradient_sums(team_, s_.channels, s_.d_model, w_.rows.partial, g.at(p_.model.encoder_weight), g.at(p_.model.encoder_bias));
+    }
+
+private:
+    SERPENT_HD ConstRows dry() const { return {job_.dry, job_.stride}; }
+    SERPENT_HD Rows stream(int l) const { return w_.e.from(Index{l} * s_.d_model); }
+    SERPENT_HD float* states(int l) const { return w_.states + l * w_.states_per_layer; }
+    SERPENT_HD const float* history(int l) const { return memory_.history + l * s_.history_floats(); }
+    SERPENT_HD FilmRows film(int l) const {
+        const float* scale = s_.n_controls > 0 ? w_.film + 2 * l * s_.d_model : nullptr;
+        return {scale, scale ? scale + s_.d_model : nullptr};
+    }
+    SERPENT_HD LayerPass<segment_chunk, Team> layer(int l) const { return {team_, s_, p_, m_.rates, l, film(l), steps_, w_.rows}; }
+
+    SERPENT_HD void decode() const {
+        const Rows e = stream(s_.n_layers);
+        const float* norm_f = p_.at(p_.model.norm_f);
+        if (norm_f) rms_norm(team_, s_.d_model, steps_, norm_f, nullptr, nullptr, e, w_.u_f, w_.r_f);
+        team_.sync();
+        linear<false>(team_, linear_map(p_.at(p_.model.decoder_weight), p_.at(p_.model.decoder_bias), s_.d_model, s_.channels),
+                      steps_, norm_f ? w_.u_f : e, w_.out);
+        team_.sync();
+        if (const float* skip = p_.at(p_.model.skip))
+            each_sample(team_, s_.channels, steps_, [&](int c, Index t) { w_.out(c, t) = fused(skip[c], dry()(c, t), w_.out(c, t)); });
+        team_.sync();
+    }
+
+    SERPENT_HD void decode_backward(const Parameters<float>& g) const {
+        const Rows e = stream(s_.n_layers), du = w_.rows.du;
+        const float* norm_f = p_.at(p_.model.norm_f);
+        linear_gradient_parts(team_, s_.d_model, s_.channels, steps_, w_.dout, norm_f ? w_.u_f : e, w_.rows.partial);
+        sum_in_parts(team_, s_.channels, steps_, w_.rows.partial2,
+                     [&](Index c, Index t) { return dry()(c, t) * w_.dout(c, t); });
+        linear<false>(team_, transposed_map(p_.at(p_.model.decoder_weight), s_.d_model, s_.channels), steps_, w_.dout, norm_f ? du : w_.de);
+        if (norm_f) each_sample(team_, s_.d_model, steps_, [&](int c, Index t) { w_.de(c, t) = 0.0f; });
+        team_.sync();
+        linear_gradient_sums(team_, s_.d_model, s_.channels, w_.rows.partial, g.at(p_.model.decoder_weight), g.at(p_.model.decoder_bias));
+        if (float* dskip = g.at(p_.model.skip))
+            each_item(team_, s_.channels, [&](Index c) { dskip[c] = sum_of_parts(w_.rows.partial2, c); });
+        if (norm_f) {
+            rms_norm_backward(team_, s_.d_model, steps_, norm_f, nullptr, e, w_.r_f, du, w_.de);
+            sum_in_parts(team_, s_.d_model, steps_, w_.rows.partial3,
+                         [&](Index c, Index t) { return du(c, t) * e(c, t) * w_.r_f[t]; });
+        }
+        team_.sync();
+        if (float* dnorm = g.at(p_.model.norm_f))
+            each_item(team_, s_.d_model, [&](Index c) { dnorm[c] = sum_of_parts(w_.rows.partial3, c); });
+        team_.sync();
+    }
+
+    SERPENT_HD float position(int i) const { return m_.positions[Index{job_.take} * s_.n_controls + i]; }
+
+    /// hidden = tanh(W position + b); every layer's scale = 1 + first half, shift = second half. Ends with sync().
+    SERPENT_HD void film_forward() const {
+        const float* w = p_.at(p_.model.film_hidden_weight);
+        const float* b = p_.at(p_.model.film_hidden_bias);
+        each_item(team_, film_hidden, [&](Index j) {
+            float sum = b[j];
+            for (int i = 0; i < s_.n_controls; ++i) sum = fused(w[j * s_.n_controls + i], position(i), sum);
+            w_.hidden[j] = std::tanh(sum);
+        });
+        team_.sync();
+        const int both = 2 * s_.d_model;
+        each_item(team_, Index{s_.n_layers} * both, [&](Index i) {
+            const LayerFields<int>& at = p_.layers[i / both];
+            const Index row = i % both;
+            float sum = p_.at(at.film_bias)[row] + (row < s_.d_model ? 1.0f : 0.0f);
+            for (int j = 0; j < film_hidden; ++j) sum = fused(p_.at(at.film_weight)[row * film_hidden + j], w_.hidden[j], sum);
+            w_.film[i] = sum;
+        });
+        team_.sync();
+    }
+
+    /// From dfilm; needs the sync() behind the last layer.
+    SERPENT_HD void film_backward(const Parameters<float>& g) const {
+        const int both = 2 * s_.d_model;
+        each_item(team_, Index{s_.n_layers} * both, [&](Index i) {
+            const LayerFields<int>& at = p_.layers[i / both];
+            const Index row = i % both;
+            g.at(at.film_bias)[row] = w_.dfilm[i];
+            for (int j = 0; j < film_hidden; ++j) g.at(at.film_weight)[row * film_hidden + j] = w_.dfilm[i] * w_.hidden[j];
+        });
+        each_item(team_, film_hidden, [&](Index j) {
+            float sum = 0.0f;
+            for (Index i = 0; i < Index{s_.n_layers} * both; ++i)
+                sum = fused(p_.at(p_.layers[i / both].film_weight)[i % both * film_hidden + j], w_.dfilm[i], sum);
+            const float slope = sum * (1.0f - w_.hidden[j] * w_.hidden[j]);
+            g.at(p_.model.film_hidden_bias)[j] = slope;
+            for (int i = 0; i < s_.n_controls; ++i) g.at(p_.model.film_hidden_weight)[j * s_.n_controls + i] = slope * position(i);
+        });
+    }
+
+    /// The state that silence leads to, layer by layer: one sample stands for all. Ends with sync().
+    SERPENT_HD void start_from_silence() const {
+        const Rows e = w_.de;  // not in use yet
+        each_item(team_, s_.d_model, [&](Index c) { e(c, 0) = p_.at(p_.model.encoder_bias)[c]; });
+        each_item(team_, s_.channels, [&](Index c) { memory_.previous_error[c] = 0.0f; });
+        team_.sync();
+        for (int l = 0; l < s_.n_layers; ++l) silence_layer(l, e);
+    }
+
+    SERPENT_HD void silence_layer(int l, Rows e) const {
+        const LayerFields<int>& at = p_.layers[l];
+        const LayerRows& r = w_.rows;
+        const int d = s_.d_inner, dm = s_.d_model, taps = s_.d_conv, N = s_.d_state;
+        const Rows both{r.dB_terms.data, 1};  // 2 d_inner values, one after the other
+        float* const past = memory_.history + l * s_.history_floats();
+        float* const h = memory_.h + l * s_.state_floats();
+        rms_norm(team_, dm, 1, p_.at(at.norm), film(l).scale, film(l).shift, e, r.u, r.r);
+        team_.sync();
+        linear<false>(team_, linear_map(p_.at(at.in_proj), p_.at(at.in_proj_bias), dm, 2 * d), 1, r.u, both);
+        team_.sync();
+        each_item(team_, d, [&](Index c) {
+            const float x = both(c, 0);
+            float sum = p_.at(at.conv_bias)[c];
+            for (int k = 0; k < taps; ++k) sum = fused(p_.at(at.conv_weight)[c * taps + k], x, sum);
+            for (int k = 0; k + 1 < taps; ++k) past[k * d + c] = x;
+            r.x(c, 0) = silu(sum);
+        });
+        team_.sync();
+        linear<false>(team_, linear_map(p_.at(at.x_proj), p_.at(at.x_proj_bias), d, s_.x_proj_rows()), 1, r.x, r.dbc);
+        team_.sync();
+        each_item(team_, d, [&](Index c) {
+            float sum = p_.at(at.dt_proj_bias)[c];
+            for (int i = 0; i < s_.dt_rank; ++i) sum = fused(p_.at(at.dt_proj)[c * s_.dt_rank + i], r.dbc(i, 0), sum);
+            const float dt = softplus(sum), x = r.x(c, 0);
+            float y = p_.at(at.D)[c] * x;
+            for (int n = 0; n < N; ++n) {
+                const float rate = m_.rates[l * s_.decays() + (s_.tied ? c : c * N + n)];
+                const float q = decay(dt * rate), input = r.dbc(s_.dt_rank + n, 0) * x;
+                const float fixed = s_.ema ? input : q < 0.0f ? -dt * input / q : -input / (rate * 0.693147181f);
+                h[c * N + n] = fixed;
+                y = fused(r.dbc(s_.dt_rank + N + n, 0), fixed, y);
+            }
+            r.gated(c, 0) = y * silu(both(d + c, 0));
+        });
+        team_.sync();
+        linear<true>(team_, linear_map(p_.at(at.out_proj), p_.at(at.out_proj_bias), d, dm), 1, r.gated, e);
+        team_.sync();
+    }
+
+    const Team& team_;
+    const SegmentModel& m_;
+    const Shape& s_;
+    const Parameters<const float>& p_;
+    const LaneJob& job_;
+    const LaneMemory& memory_;
+    const SegmentWorkspace& w_;
+    Index steps_;
+};
+
+} // namespace serpent::kernels::device

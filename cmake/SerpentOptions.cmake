@@ -5,7 +5,7 @@ set(SERPENT_LIVE AUTO CACHE STRING "serpent live and serpent devices, through Rt
 set(SERPENT_SANITIZE "" CACHE STRING "Sanitizers, for instance address,undefined or thread")
 
 add_library(serpent_warnings INTERFACE)
-target_compile_options(serpent_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wno-psabi -Wno-missing-field-initializers)
+target_compile_options(serpent_warnings INTERFACE "$<$<COMPILE_LANGUAGE:C,CXX>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wno-psabi;-Wno-missing-field-initializers>")
 if(SERPENT_SANITIZE)
   add_compile_options(-fsanitize=${SERPENT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${SERPENT_SANITIZE})

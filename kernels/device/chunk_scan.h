@@ -31,21 +31,26 @@ SERPENT_HD inline Index chunk_count(Index steps, int chunk) { return (steps + ch
 template <int kChunk>
 SERPENT_HD void load_chunk(ConstRows rows, int row, Index first, Index steps, float* to) {
     if (kChunk % 4 == 0 && first + kChunk <= steps) {
+        SERPENT_UNROLL
         for (int i = 0; i < kChunk; i += 4) {
             const Float4 v = load4(&rows(row, first + i));
+            SERPENT_UNROLL
             for (int k = 0; k < 4; ++k) to[i + k] = v.v[k];
         }
         return;
     }
+    SERPENT_UNROLL
     for (int i = 0; i < kChunk; ++i) to[i] = first + i < steps ? rows(row, first + i) : 0.0f;
 }
 
 template <int kChunk>
 SERPENT_HD void store_chunk(Rows rows, int row, Index first, Index steps, const float* from) {
     if (kChunk % 4 == 0 && first + kChunk <= steps) {
+        SERPENT_UNROLL
         for (int i = 0; i < kChunk; i += 4) store4(&rows(row, first + i), {{from[i], from[i + 1], from[i + 2], from[i + 3]}});
         return;
     }
+    SERPENT_UNROLL
     for (int i = 0; i < kChunk; ++i)
         if (first + i < steps) rows(row, first + i) = from[i];
 }
@@ -53,6 +58,7 @@ SERPENT_HD void store_chunk(Rows rows, int row, Index first, Index steps, const 
 template <int kChunk>
 SERPENT_HD void chunk_decays(const ScanJob& job, int c, int n, const float* dt, float* q) {
     const float rate = job.rates[job.rate_index(c, n)];
+    SERPENT_UNROLL
     for (int i = 0; i < kChunk; ++i) q[i] = decay(dt[i] * rate);
 }
 
@@ -65,12 +71,14 @@ SERPENT_HD void scan_ends(const Team& team, const ScanJob& job, float* states, f
         float dt[kChunk], x[kChunk], q[kChunk], b[kChunk], total = 0.0f;
         load_chunk<kChunk>(job.dt, c, first, job.steps, dt);
         load_chunk<kChunk>(job.x, c, first, job.steps, x);
+        SERPENT_UNROLL
         for (int i = 0; i < kChunk; ++i) total += dt[i];
         dt_sum[item] = total;
         for (int n = 0; n < job.state; ++n) {
             if (n == 0 || !job.tied) chunk_decays<kChunk>(job, c, n, dt, q);
             load_chunk<kChunk>(job.B, n, first, job.steps, b);
             float h = 0.0f;
+            SERPENT_UNROLL
             for (int i = 0; i < kChunk; ++i) h = reference::scan_step(job.rule(), h, q[i], dt[i], b[i], x[i]);
             states[item * job.state + n] = h;
         }
@@ -86,12 +94,14 @@ SERPENT_HD void scan_outputs(const Team& team, const ScanJob& job, const float* 
         float dt[kChunk], x[kChunk], q[kChunk], b[kChunk], out[kChunk];
         load_chunk<kChunk>(job.dt, c, first, job.steps, dt);
         load_chunk<kChunk>(job.x, c, first, job.steps, x);
+        SERPENT_UNROLL
         for (int i = 0; i < kChunk; ++i) out[i] = job.skip[c] * x[i];
         for (int n = 0; n < job.state; ++n) {
             if (n == 0 || !job.tied) chunk_decays<kChunk>(job, c, n, dt, q);
             load_chunk<kChunk>(job.B, n, first, job.steps, b);
             float h = states[item * job.state + n], read[kChunk];
             load_chunk<kChunk>(job.C, n, first, job.steps, read);
+            SERPENT_UNROLL
             for (int i = 0; i < kChunk; ++i) {
                 h = reference::scan_step(job.rule(), h, q[i], dt[i], b[i], x[i]);
                 out[i] = fused(read[i], h, out[i]);
@@ -114,7 +124,9 @@ SERPENT_HD void adjoint_starts(const Team& team, const ScanJob& job, ConstRows d
             if (n == 0 || !job.tied) chunk_decays<kChunk>(job, c, n, dt, q);
             load_chunk<kChunk>(job.C, n, first, job.steps, read);
             float g = 0.0f;
-            for (int i = kChunk; i-- > 0;) g = reference::adjoint_step(fused(slope[i], read[i], g), q[i]);
+            SERPENT_UNROLL
+            for (int back = 1; back <= kChunk; ++back)
+                g = reference::adjoint_step(fused(slope[kChunk - back], read[kChunk - back], g), q[kChunk - back]);
             adjoint[item * job.state + n] = g;
         }
     });
@@ -139,6 +151,7 @@ SERPENT_HD void scan_backward(const Team& team, const ScanJob& job, const ScanBa
         load_chunk<kChunk>(job.dt, c, first, job.steps, dt);
         load_chunk<kChunk>(job.x, c, first, job.steps, x);
         load_chunk<kChunk>(out.dy, c, first, job.steps, slope);
+        SERPENT_UNROLL
         for (int i = 0; i < kChunk; ++i) dx[i] = job.skip[c] * slope[i], ddt[i] = 0.0f;
         for (int n = 0; n < job.state; ++n) {
             const int column = c * job.state + n;
@@ -148,8 +161,11 @@ SERPENT_HD void scan_backward(const Team& team, const ScanJob& job, const ScanBa
             load_chunk<kChunk>(job.B, n, first, job.steps, b);
             load_chunk<kChunk>(job.C, n, first, job.steps, read);
             h[0] = out.states[item * job.state + n];
+            SERPENT_UNROLL
             for (int i = 0; i < kChunk; ++i) h[i + 1] = reference::scan_step(job.rule(), h[i], q[i], dt[i], b[i], x[i]);
-            for (int i = kChunk; i-- > 0;) {
+            SERPENT_UNROLL
+            for (int back = 1; back <= kChunk; ++back) {
+                const int i = kChunk - back;
                 g = fused(slope[i], read[i], g);
                 read[i] = slope[i] * h[i + 1];  // from here on: dC
                 const auto step = reference::scan_step_gradients(job.rule(), h[i], g, q[i], dt[i], A, b[i], x[i]);

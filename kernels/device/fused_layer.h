@@ -88,12 +88,11 @@ public:
         load_weights();
         load_history();
         fetch(begin_);
-        for (std::int64_t t = begin_; t < end_; t += steps) {
-            group_.each(lane_, [&](int, Lane& l) {
-                for (int i = 0; i < steps; ++i) l.e[i] = l.next[i];
-            });
+        // Chunks behind the end run along: the lanes of a warp stay together.
+        for (std::int64_t t = begin_; t < begin_ + layer_.chunk; t += steps) {
+            next_tile();
             fetch(t + steps);
-            const int valid = end_ - t < steps ? static_cast<int>(end_ - t) : steps;
+            const int valid = end_ - t >= steps ? steps : end_ > t ? static_cast<int>(end_ - t) : 0;
             normalise();
             project_in();
             convolve(valid);
@@ -110,61 +109,75 @@ private:
         group_.each(lane_, [&](int lane, Lane& l) {
             const auto at = [&](int place) { return layer_.weights[place * S::lanes + lane]; };
             l.norm = at(S::norm), l.shift = at(S::shift), l.in_x_bias = at(S::in_x_bias), l.in_z_bias = at(S::in_z_bias);
+            SERPENT_UNROLL
             for (int m = 0; m < S::model; ++m) l.in_x[m] = at(S::in_x + m);
+            SERPENT_UNROLL
             for (int k = 0; k < S::conv; ++k) l.conv[k] = at(S::conv_weight + k);
             l.conv_bias = at(S::conv_bias);
+            SERPENT_UNROLL
             for (int i = 0; i < S::rows * S::inner; ++i) l.proj[i] = at(S::proj + i);
+            SERPENT_UNROLL
             for (int i = 0; i < S::rows; ++i) l.proj_bias[i] = at(S::proj_bias + i);
             l.dt_row = at(S::dt_row), l.dt_row_bias = at(S::dt_row_bias);
             l.dt_scale = at(S::dt_scale), l.dt_bias = at(S::dt_bias), l.skip = at(S::skip);
+            SERPENT_UNROLL
             for (int n = 0; n < S::decays; ++n) l.rate[n] = at(S::rate + n);
             if constexpr (kOutput) {
+                SERPENT_UNROLL
                 for (int m = 0; m < S::model; ++m) l.in_z[m] = at(S::in_z + m);
+                SERPENT_UNROLL
                 for (int i = 0; i < S::part; ++i) l.out[i] = at(S::out + i);
                 l.out_bias = at(S::out_bias);
             }
             l.dt_sum = 0.0f;
             const bool channel = lane < S::inner;
+            SERPENT_UNROLL
             for (int n = 0; n < S::state; ++n)
-                l.h[n] = kOutput && channel ? layer_.states[(chunk_ * S::inner + lane) * S::state + n] : 0.0f;
+                l.h[n] = kOutput && channel && begin_ < layer_.length ? layer_.states[(chunk_ * S::inner + lane) * S::state + n] : 0.0f;
         });
     }
 
     /// Inputs of the convolution before the chunk: those of the last call, or of the samples of the chunk before.
     SERPENT_HD void load_history() {
-        if (begin_ == 0) {
-            group_.each(lane_, [&](int lane, Lane& l) {
-                for (int k = 0; k < Shape::conv - 1; ++k)
-                    l.history[k] = lane < Shape::inner ? layer_.history_in[k * Shape::inner + lane] : 0.0f;
-            });
-            return;
-        }
         fetch(begin_ - steps);
-        group_.each(lane_, [&](int, Lane& l) {
-            for (int i = 0; i < steps; ++i) l.e[i] = l.next[i];
-        });
+        next_tile();
         normalise();
         project_in();
-        group_.each(lane_, [&](int, Lane& l) {
-            for (int k = 0; k < Shape::conv - 1; ++k) l.history[k] = l.x_in[steps - (Shape::conv - 1) + k];
+        group_.each(lane_, [&](int lane, Lane& l) {
+            SERPENT_UNROLL
+            for (int k = 0; k < Shape::conv - 1; ++k) {
+                l.history[k] = l.x_in[steps - (Shape::conv - 1) + k];
+                if (begin_ == 0) l.history[k] = lane < Shape::inner ? layer_.history_in[k * Shape::inner + lane] : 0.0f;
+            }
         });
         group_.sync();  // u is written again by the first tile
     }
 
+    SERPENT_HD void next_tile() {
+        group_.each(lane_, [&](int, Lane& l) {
+            SERPENT_UNROLL
+            for (int i = 0; i < steps; ++i) l.e[i] = l.next[i];
+        });
+    }
+
     SERPENT_HD void fetch(std::int64_t t) {
         group_.each(lane_, [&](int lane, Lane& l) {
+            SERPENT_UNROLL
             for (int i = 0; i < steps; ++i)
-                l.next[i] = lane < Shape::model && t + i < end_ ? layer_.e_in[(t + i) * Shape::model + lane] : 0.0f;
+                l.next[i] = lane < Shape::model && t + i >= 0 && t + i < end_ ? layer_.e_in[(t + i) * Shape::model + lane] : 0.0f;
         });
     }
 
     SERPENT_HD void normalise() {
         group_.each(lane_, [&](int, Lane& l) {
+            SERPENT_UNROLL
             for (int i = 0; i < steps; ++i) l.r[i] = l.e[i] * l.e[i];
         });
+        SERPENT_UNROLL
         for (int i = 0; i < steps; ++i)
             group_.template sum<1>(lane_, [i](Lane& l) -> float& { return l.r[i]; });
         group_.each(lane_, [&](int lane, Lane& l) {
+            SERPENT_UNROLL
             for (int i = 0; i < steps; ++i) {
                 const float r = inverse_sqrt(fused(l.r[i], 1.0f / Shape::model, static_cast<float>(reference::rms_norm_eps)));
                 if (lane < Shape::model) tile_[Shape::u_at + i * Shape::model + lane] = fused(l.e[i] * r, l.norm, l.shift);
@@ -176,8 +189,10 @@ private:
     /// sum + weights . values, four at a time.
     template <int kCount>
     static SERPENT_HD float dot(const float* weights, const float* values, float sum) {
+        SERPENT_UNROLL
         for (int i = 0; i < kCount; i += 4) {
             const Float4 v = load4(values + i);
+            SERPENT_UNROLL
             for (int k = 0; k < 4; ++k) sum = fused(weights[i + k], v.v[k], sum);
         }
         return sum;
@@ -185,6 +200,7 @@ private:
 
     SERPENT_HD void project_in() {
         group_.each(lane_, [&](int, Lane& l) {
+            SERPENT_UNROLL
             for (int i = 0; i < steps; ++i) {
                 const float* u = tile_ + Shape::u_at + i * Shape::model;
                 l.x_in[i] = dot<Shape::model>(l.in_x, u, l.in_x_bias);
@@ -198,21 +214,29 @@ private:
         group_.each(lane_, [&](int lane, Lane& l) {
             constexpr int before = Shape::conv - 1;
             float row[before + steps];
+            SERPENT_UNROLL
             for (int k = 0; k < before; ++k) row[k] = l.history[k];
+            SERPENT_UNROLL
             for (int i = 0; i < steps; ++i) row[before + i] = l.x_in[i];
+            SERPENT_UNROLL
             for (int i = 0; i < steps; ++i) {
                 float sum = l.conv_bias;
+                SERPENT_UNROLL
                 for (int k = 0; k < Shape::conv; ++k) sum = fused(l.conv[k], row[i + k], sum);
                 l.x[i] = silu(sum);
                 if (lane < Shape::inner) tile_[Shape::x_at + i * Shape::inner + lane] = l.x[i];
                 l.r[i] = l.dt_row * l.x[i];
             }
+            SERPENT_UNROLL
             for (int k = 0; k < before; ++k) l.history[k] = row[steps + k];
             if (valid < steps)
+                SERPENT_UNROLL
                 for (int i = 0; i < steps; ++i)
                     if (i == valid)
+                        SERPENT_UNROLL
                         for (int k = 0; k < before; ++k) l.history[k] = row[i + k];
         });
+        SERPENT_UNROLL
         for (int i = 0; i < steps; ++i)
             group_.template sum<1>(lane_, [i](Lane& l) -> float& { return l.r[i]; });
         group_.sync();
@@ -221,8 +245,10 @@ private:
     /// B, C and dt. Samples behind the end get dt = 0, which leaves the state as it is.
     SERPENT_HD void project_x(int valid) {
         group_.each(lane_, [&](int lane, Lane& l) {
+            SERPENT_UNROLL
             for (int i = 0; i < steps; ++i) {
                 const float* x = tile_ + Shape::x_at + i * Shape::inner;
+                SERPENT_UNROLL
                 for (int j = 0; j < Shape::rows; ++j) {
                     const int row = lane + j * Shape::lanes;
                     const float sum = dot<Shape::inner>(l.proj + j * Shape::inner, x, l.proj_bias[j]);
@@ -238,12 +264,15 @@ private:
 
     SERPENT_HD void scan() {
         group_.each(lane_, [&](int, Lane& l) {
+            SERPENT_UNROLL
             for (int i = 0; i < steps; ++i) {
                 const float* B = tile_ + Shape::bc_at + i * 2 * Shape::state;
                 float y = l.skip * l.x[i];
                 float q = decay(l.dt[i] * l.rate[0]);
+                SERPENT_UNROLL
                 for (int n = 0; n < Shape::state; n += 4) {
                     const Float4 b = load4(B + n), c = kOutput ? load4(B + Shape::state + n) : Float4{};
+                    SERPENT_UNROLL
                     for (int k = 0; k < 4; ++k) {
                         if constexpr (!Shape::tied) q = decay(l.dt[i] * l.rate[n + k]);
                         l.h[n + k] = reference::scan_step(Shape::rule, l.h[n + k], q, l.dt[i], b.v[k], l.x[i]);
@@ -257,18 +286,22 @@ private:
 
     SERPENT_HD void project_out(std::int64_t t, int valid) {
         group_.each(lane_, [&](int lane, Lane& l) {
+            SERPENT_UNROLL
             for (int i = 0; i < steps; ++i)
                 if (lane < Shape::inner) tile_[Shape::gated_at + i * Shape::inner + lane] = l.y[i] * silu(l.z[i]);
         });
         group_.sync();
         group_.each(lane_, [&](int lane, Lane& l) {
             const int first = lane / Shape::model_lanes * Shape::part;
+            SERPENT_UNROLL
             for (int i = 0; i < steps; ++i)
                 l.r[i] = dot<Shape::part>(l.out, tile_ + Shape::gated_at + i * Shape::inner + first, 0.0f);
         });
+        SERPENT_UNROLL
         for (int i = 0; i < steps; ++i)
             group_.template sum<Shape::model_lanes>(lane_, [i](Lane& l) -> float& { return l.r[i]; });
         group_.each(lane_, [&](int lane, Lane& l) {
+            SERPENT_UNROLL
             for (int i = 0; i < steps; ++i)
                 if (lane < Shape::model && i < valid)
                     layer_.e_out[(t + i) * Shape::model + lane] = l.e[i] + (l.r[i] + l.out_bias);
@@ -277,11 +310,13 @@ private:
 
     SERPENT_HD void store() {
         group_.each(lane_, [&](int lane, Lane& l) {
-            if (lane >= Shape::inner) return;
+            if (lane >= Shape::inner || begin_ >= layer_.length) return;
             if constexpr (!kOutput) {
+                SERPENT_UNROLL
                 for (int n = 0; n < Shape::state; ++n) layer_.states[(chunk_ * Shape::inner + lane) * Shape::state + n] = l.h[n];
                 layer_.dt_sum[chunk_ * Shape::inner + lane] = l.dt_sum;
             } else if (end_ == layer_.length) {
+                SERPENT_UNROLL
                 for (int k = 0; k < Shape::conv - 1; ++k) layer_.history_out[k * Shape::inner + lane] = l.history[k];
             }
         });

@@ -7,3 +7,10 @@
 #else
 #define SERPENT_HD
 #endif
+
+// Before a loop over an array that a device must keep in registers.
+#ifdef __CUDA_ARCH__
+#define SERPENT_UNROLL _Pragma("unroll")
+#else
+#define SERPENT_UNROLL
+#endif

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+// Blocks of a signal on their way through the GPU: copied there, rendered, copied back, three blocks at a time in three streams.
+#include "cuda/render_path.h"
+#include "cuda/support.cuh"
+#include "serpent/kernels/device_render.h"
+
+#include <algorithm>
+
+namespace serpent::kernels {
+
+using cuda::DeviceArray;
+using cuda::DeviceSignal;
+using cuda::Event;
+using cuda::Pinned;
+using cuda::Stream;
+
+namespace {
+
+constexpr std::size_t largest_block = std::size_t{1} << 22, smallest_block = std::size_t{1} << 14;
+
+std::size_t as_size(int n) { return static_cast<std::size_t>(n); }
+
+/// What is in flight of one block.
+struct Slot {
+    Pinned<float> in, out;
+    DeviceArray<float> device_in, device_out;
+    Event arrived, rendered, returned;
+    float* const* target = nullptr;  ///< where the answer goes; null: nothing in flight
+    std::size_t first = 0, count = 0;
+
+    explicit Slot(std::size_t floats) : in(floats), out(floats), device_in(floats), device_out(floats) {}
+};
+
+} // namespace
+
+struct DeviceRenderer::Impl {
+    LiveConfig config;
+    int chunk;
+    std::size_t block = 0;
+    bool is_fused = false;
+    std::unique_ptr<cuda::RenderPath> path;
+    DeviceArray<float> history, h;
+    std::vector<std::unique_ptr<Slot>> slots;
+    Stream up, compute, down;
+
+    Impl(const LiveConfig& c, const LiveWeights& weights, cuda::FilmCoefficients film, const DeviceRenderOptions& options)
+        : config(c), chunk(options.chunk),
+          history(std::max<std::size_t>(1, as_size(c.n_layers) * as_size(c.d_conv - 1) * as_size(c.d_inner))),
+          h(as_size(c.n_layers) * as_size(c.d_inner) * as_size(c.d_state)) {
+        if (options.chunk != 0 && (options.chunk < 16 || options.chunk % 4 != 0))
+            throw std::invalid_argument("DeviceRenderOptions: chunk must be 0, or a multiple of 4 of 16 or more");
+        const std::size_t wanted = options.block_samples ? options.block_samples : largest_block;
+        // Take less at a time where memory is short.
+        for (block = wanted;; block /= 2) {
+            try {
+                take_memory(weights, film, options.fused);
+                break;
+            } catch (const DeviceError& error) {
+                path.reset();
+                slots.clear();
+                if (error.kind() != DeviceError::Kind::out_of_memory || options.block_samples || block / 2 < smallest_block) throw;
+            }
+        }
+        const std::vector<float> zeros(std::max(history.size(), h.size()));
+        history.upload(zeros.data(), history.size());
+        h.upload(zeros.data(), h.size());
+    }
+
+    void take_memory(const LiveWeights& weights, cuda::FilmCoefficients film, bool fused_wanted) {
+        const auto samples = static_cast<std::int64_t>(block);
+        path = fused_wanted ? cuda::make_fused_path(config, weights, film, samples) : nullptr;
+        is_fused = path != nullptr;
+        if (!path) path = cuda::make_generic_path(config, weights, film, samples);
+        for (int i = 0; i < 2; ++i) slots.push_back(std::make_unique<Slot>(block * as_size(config.channels)));
+    }
+
+    /// Enough chunks to fill the device, few enough that joining them stays cheap.
+    int chunk_for(std::size_t n) const {
+        if (chunk != 0) return chunk;
+        int samples = 32;
+        while (samples < 256 && n / static_cast<std::size_t>(2 * samples) >= 16384) samples *= 2;
+        return samples;
+    }
+
+    void render(cudaStream_t stream, DeviceSignal in, DeviceSignal out, std::size_t n) {
+        path->process(stream, in, out, static_cast<std::int64_t>(n), chunk_for(n), history.data(), h.data());
+    }
+
+    void send(Slot& slot, const float* const* in, float* const* out, std::size_t first, std::size_t count) {
+        for (std::size_t c = 0; c < as_size(config.channels); ++c)
+            std::copy_n(in[c] + first, count, slot.in.data() + c * count);
+        const std::size_t bytes = as_size(config.channels) * count * sizeof(float);
+        const auto stride = static_cast<std::int64_t>(count);
+        cuda::check(cudaMemcpyAsync(slot.device_in.data(), slot.in.data(), bytes, cudaMemcpyHostToDevice, up), "copying to it");
+        slot.arrived.record(up);
+        cuda::wait_for(compute, slot.arrived);
+        render(compute, {slot.device_in.data(), stride}, {slot.device_out.data(), stride}, count);
+        slot.rendered.record(compute);
+        cuda::wait_for(down, slot.rendered);
+        cuda::check(cudaMemcpyAsync(slot.out.data(), slot.device_out.data(), bytes, cudaMemcpyDeviceToHost, down), "copying from it");
+        slot.returned.record(down);
+        slot.target = out;
+        slot.first = first;
+        slot.count = count;
+    }
+
+    void receive(Slot& slot) {
+        if (!slot.target) return;
+        slot.returned.wait();
+        for (std::size_t c = 0; c < as_size(config.channels); ++c)
+            std::copy_n(slot.out.data() + c * slot.count, slot.count, slot.target[c] + slot.first);
+        slot.target = nullptr;
+    }
+};
+
+DeviceRenderer::DeviceRenderer(const LiveConfig& config, const LiveWeights& weights, const float* film_scale, const float* film_shift,
+                               const DeviceRenderOptions& options) {
+    require_device();
+    impl_ = std::make_unique<Impl>(config, weights, cuda::FilmCoefficients{film_scale, film_shift}, options);
+}
+DeviceRenderer::~DeviceRenderer() = default;
+DeviceRenderer::DeviceRenderer(DeviceRenderer&&) noexcept = default;
+DeviceRenderer& DeviceRenderer::operator=(DeviceRenderer&&) noexcept = default;
+
+void DeviceRenderer::process(const float* const* in, float* const* out, std::size_t n) {
+    std::size_t index = 0;
+    for (std::size_t first = 0; first < n; first += impl_->block, ++index) {
+        Slot& slot = *impl_->slots[index % impl_->slots.size()];
+        impl_->receive(slot);
+        impl_->send(slot, in, out, first, std::min(impl_->block, n - first));
+    }
+    for (std::size_t i = 0; i < impl_->slots.size(); ++i, ++index) impl_->receive(*impl_->slots[index % impl_->slots.size()]);
+}
+
+void DeviceRenderer::process(const DeviceBuffer& in, DeviceBuffer& out, std::size_t n) {
+    const std::size_t floats = n * as_size(impl_->config.channels);
+    if (n > impl_->block || floats > in.size() || floats > out.size()) throw std::out_of_range("DeviceRenderer::process");
+    if (n == 0) return;
+    const auto stride = static_cast<std::int64_t>(n);
+    impl_->render(nullptr, {in.data(), stride}, {out.data(), stride}, n);
+}
+
+std::size_t DeviceRenderer::block_samples() const noexcept { return impl_->block; }
+bool DeviceRenderer::fused() const noexcept { return impl_->is_fused; }
+
+void DeviceRenderer::get_state(float* conv, float* h) const {
+    const LiveConfig& c = impl_->config;
+    impl_->history.download(conv, as_size(c.n_layers) * as_size(c.d_conv - 1) * as_size(c.d_inner));
+    impl_->h.download(h, impl_->h.size());
+}
+
+void DeviceRenderer::set_state(const float* conv, const float* h) {
+    const LiveConfig& c = impl_->config;
+    impl_->history.upload(conv, as_size(c.n_layers) * as_size(c.d_conv - 1) * as_size(c.d_inner));
+    impl_->h.upload(h, impl_->h.size());
+}
+
+} // namespace serpent::kernels

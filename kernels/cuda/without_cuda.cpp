@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// In place of the GPU code where there was no CUDA compiler.
+#include "serpent/kernels/device_render.h"
+
+namespace serpent::kernels {
+
+const DeviceStatus& device_status() noexcept {
+    static const DeviceStatus status{false, false, "this build has no GPU support", 0, 0};
+    return status;
+}
+
+void require_device() {
+    throw DeviceError(DeviceError::Kind::not_built,
+                      "This build has no GPU support: build Serpent where the CUDA compiler nvcc is, or compute on the CPU.");
+}
+
+DeviceBuffer::DeviceBuffer(std::size_t) { require_device(); }
+DeviceBuffer::~DeviceBuffer() = default;
+DeviceBuffer::DeviceBuffer(DeviceBuffer&&) noexcept = default;
+DeviceBuffer& DeviceBuffer::operator=(DeviceBuffer&&) noexcept = default;
+void DeviceBuffer::upload(const float*, std::size_t, std::size_t) { require_device(); }
+void DeviceBuffer::download(float*, std::size_t, std::size_t) const { require_device(); }
+
+struct DeviceTimer::Impl {};
+DeviceTimer::DeviceTimer() { require_device(); }
+DeviceTimer::~DeviceTimer() = default;
+void DeviceTimer::start() {}
+double DeviceTimer::stop_ms() { return 0.0; }
+
+struct DeviceRenderer::Impl {};
+DeviceRenderer::DeviceRenderer(const LiveConfig&, const LiveWeights&, const float*, const float*, const DeviceRenderOptions&) {
+    require_device();
+}
+DeviceRenderer::~DeviceRenderer() = default;
+DeviceRenderer::DeviceRenderer(DeviceRenderer&&) noexcept = default;
+DeviceRenderer& DeviceRenderer::operator=(DeviceRenderer&&) noexcept = default;
+void DeviceRenderer::process(const float* const*, float* const*, std::size_t) {}
+void DeviceRenderer::process(const DeviceBuffer&, DeviceBuffer&, std::size_t) {}
+std::size_t DeviceRenderer::block_samples() const noexcept { return 0; }
+bool DeviceRenderer::fused() const noexcept { return false; }
+void DeviceRenderer::get_state(float*, float*) const {}
+void DeviceRenderer::set_state(const float*, const float*) {}
+
+} // namespace serpent::kernels

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // In place of the GPU code where there was no CUDA compiler.
 #include "serpent/kernels/device_render.h"
+#include "serpent/kernels/device_train.h"
 
 namespace serpent::kernels {
 
@@ -40,5 +41,19 @@ std::size_t DeviceRenderer::block_samples() const noexcept { return 0; }
 bool DeviceRenderer::fused() const noexcept { return false; }
 void DeviceRenderer::get_state(float*, float*) const {}
 void DeviceRenderer::set_state(const float*, const float*) {}
+
+struct DeviceTrainer::Impl {};
+DeviceTrainer::DeviceTrainer(const DeviceModelLayout&, int, int, const std::vector<float>&) { require_device(); }
+DeviceTrainer::~DeviceTrainer() = default;
+DeviceTrainer::DeviceTrainer(DeviceTrainer&&) noexcept = default;
+DeviceTrainer& DeviceTrainer::operator=(DeviceTrainer&&) noexcept = default;
+void DeviceTrainer::add_take(const std::vector<std::vector<float>>&, const std::vector<std::vector<float>>&, const std::vector<float>&) {}
+void DeviceTrainer::set_vectors(const DeviceTrainVectors&) {}
+DeviceTrainVectors DeviceTrainer::vectors() const { return {}; }
+void DeviceTrainer::set_lane(int, const float*, const float*, const float*) {}
+void DeviceTrainer::get_lane(int, float*, float*, float*) const {}
+void DeviceTrainer::step(const std::vector<DeviceLane>&, const DeviceStep&) {}
+double DeviceTrainer::take_loss() { return 0.0; }
+std::vector<float> DeviceTrainer::gradient() const { return {}; }
 
 } // namespace serpent::kernels

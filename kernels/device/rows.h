@@ -10,6 +10,8 @@
 #include "device/math.h"
 #include "reference/rms_norm.h"
 
+#include <type_traits>
+
 namespace serpent::kernels::device {
 
 using Index = std::int64_t;
@@ -21,7 +23,11 @@ struct RowsOf {
     Index stride;
     SERPENT_HD T& operator()(Index row, Index t) const { return data[row * stride + t]; }
     SERPENT_HD RowsOf from(Index row) const { return {data + row * stride, stride}; }
-    SERPENT_HD operator RowsOf<const T>() const { return {data, stride}; }
+    template <class Const = const T>
+        requires(!std::is_const_v<T>)
+    SERPENT_HD operator RowsOf<Const>() const {
+        return {data, stride};
+    }
 };
 using Rows = RowsOf<float>;
 using ConstRows = RowsOf<const float>;

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: MIT
+#include "cuda/device_group.cuh"
+#include "cuda/support.cuh"
+#include "device/optimiser.h"
+#include "device/segment.h"
+#include "serpent/kernels/device_train.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace serpent::kernels {
+
+using namespace cuda;
+using device::Carver;
+using device::Index;
+using device::Shape;
+
+namespace {
+
+constexpr int segment_threads = 512, update_threads = 256;
+constexpr int steps_ahead = 16;
+
+struct Take {
+    const float *dry, *wet;
+    Index stride;
+};
+
+struct LaneOrder {
+    std::int64_t position;
+    int take, unscored, begins;
+    float weight;
+};
+
+/// Everything that the kernels of one step need.
+struct StepJob {
+    device::SegmentModel model;
+    const Take* takes;
+    const LaneOrder* orders;
+    float *history, *h, *history_end, *h_end, *previous_error;  ///< of all lanes
+    float* workspace;
+    Index workspace_floats, capacity, steps;
+    float* gradients;  ///< [lanes][parameters]
+    Index parameters;
+    float* losses;     ///< [lanes]
+    device::SegmentLossWeights loss;
+};
+
+/// What a block works with, in shared memory.
+struct BlockView {
+    device::SegmentWorkspace workspace;
+    device::LaneJob job;
+    device::LaneMemory memory;
+};
+
+__device__ void view_block(const StepJob& job, BlockView& view) {
+    if (threadIdx.x == 0) {
+        const Index lane = blockIdx.x;
+        const Shape& s = job.model.shape;
+        Carver carver(job.workspace + lane * job.workspace_floats);
+        view.workspace = device::carve_segment(carver, s, job.capacity);
+        const LaneOrder& order = job.orders[lane];
+        const Take& take = job.takes[order.take];
+        view.job = {take.dry + order.position, take.wet + order.position, take.stride, order.take, order.unscored, order.begins, order.weight};
+        const Index history = lane * s.n_layers * s.history_floats(), h = lane * s.n_layers * s.state_floats();
+        view.memory = {job.history + history, job.h + h, job.history_end + history, job.h_end + h,
+                       job.previous_error + lane * s.channels};
+    }
+    __syncthreads();
+}
+
+__global__ void __launch_bounds__(segment_threads) forward_kernel(const __grid_constant__ StepJob job) {
+    __shared__ BlockView view;
+    view_block(job, view);
+    const BlockTeam team;
+    const device::SegmentPass pass(team, job.model, view.job, view.memory, view.workspace, job.steps);
+    pass.forward();
+    pass.score(job.loss);
+    if (threadIdx.x == 0) job.losses[blockIdx.x] = *view.workspace.loss;
+}
+
+__global__ void __launch_bounds__(segment_threads) backward_kernel(const __grid_constant__ StepJob job) {
+    __shared__ BlockView view;
+    view_block(job, view);
+    const BlockTeam team;
+    const device::SegmentPass pass(team, job.model, view.job, view.memory, view.workspace, job.steps);
+    pass.backward({job.gradients + Index{blockIdx.x} * job.parameters, job.model.weights.layers, job.model.weights.model});
+}
+
+/// Sum of the block's values, the same in all threads; in a fixed order.
+__device__ double block_sum(double value) {
+    __shared__ double sums[update_threads];
+    sums[threadIdx.x] = value;
+    __syncthreads();
+    for (int half = update_threads / 2; half > 0; half /= 2) {
+        if (static_cast<int>(threadIdx.x) < half) sums[threadIdx.x] += sums[threadIdx.x + half];
+        __syncthreads();
+    }
+    const double sum = sums[0];
+    __syncthreads();
+    return sum;
+}
+
+/// gradient = sum over the lanes, in order; squares: one sum for each block. Block 0 adds up the losses.
+__global__ void __launch_bounds__(update_threads) reduce_kernel(int lanes, Index parameters, const float* gradients, float* gradient,
+                                                                double* squares, const float* losses, double* loss) {
+    const Index i = Index{blockIdx.x} * update_threads + threadIdx.x;
+    float sum = 0.0f;
+    if (i < parameters) {
+#pragma unroll 8
+        for (int lane = 0; lane < lanes; ++lane) sum += gradients[lane * parameters + i];
+        gradient[i] = sum;
+    }
+    const double square = block_sum(double(sum) * double(sum));
+    if (threadIdx.x == 0) squares[blockIdx.x] = square;
+    if (blockIdx.x == 0 && threadIdx.x == 0) {
+        double total = 0;
+        for (int lane = 0; lane < lanes; ++lane) total += double(losses[lane]);
+        *loss += total;
+    }
+}
+
+struct UpdateJob {
+    device::UpdateFactors factors;
+    double clip;
+    Index parameters;
+    int blocks;
+    const float *gradient, *decay;
+    const double* squares;
+    const int* rate_index;  ///< place of an A_log in rates; -1 for the rest
+    float *weights, *m, *v, *average, *rates;
+};
+
+__global__ void __launch_bounds__(update_threads) update_kernel(const __grid_constant__ UpdateJob job) {
+    double square = 0;
+    for (int block = static_cast<int>(threadIdx.x); block < job.blocks; block += update_threads) square += job.squares[block];
+    const double norm = sqrt(block_sum(square));
+    const Index i = Index{blockIdx.x} * update_threads + threadIdx.x;
+    if (i >= job.parameters || !isfinite(norm)) return;  // a segment that overflowed teaches nothing
+    float g = job.gradient[i];
+    if (norm > job.clip) g *= static_cast<float>(job.clip / norm);
+    device::update_parameter(job.factors, g, job.decay[i], job.weights[i], job.m[i], job.v[i], job.average[i]);
+    if (job.rate_index[i] >= 0) job.rates[job.rate_index[i]] = -expf(job.weights[i]) * device::log2_e;
+}
+
+std::size_t as_size(std::int64_t n) { return static_cast<std::size_t>(n); }
+
+} // namespace
+
+struct DeviceTrainer::Impl {
+    Shape shape;
+    ModelFields<int> model;
+    int lanes, longest;
+    Index parameters, capacity, workspace_floats = 0;
+    std::vector<LayerFields<int>> layer_places;
+    DeviceArray<LayerFields<int>> layers;
+    DeviceArray<float> weights, average, m, v, decay, rates, gradients, gradient, losses, workspace, positions, previous_error;
+    DeviceArray<float> history[2], h[2];
+    DeviceArray<double> squares, loss;
+    DeviceArray<int> rate_index;
+    std::vector<DeviceArray<float>> recordings;
+    std::vector<Take> take_list;
+    std::vector<float> position_list;
+    DeviceArray<Take> takes;
+    std::vector<Pinned<LaneOrder>> orders;
+    std::vector<std::unique_ptr<Event>> order_read;
+    DeviceArray<LaneOrder> device_orders;
+    Stream stream;
+    int now = 0;               ///< which of history and h holds the state before the next step
+    std::int64_t queued = 0;
+
+    Impl(const DeviceModelLayout& layout, int lane_count, int longest_segment, const std::vector<float>& weight_decay)
+        : shape{layout.shape}, model(layout.model), lanes(lane_count), longest(longest_segment),
+          parameters(static_cast<Index>(layout.parameters)), capacity((longest_segment + 31) / 32 * 32), layer_places(layout.layers),
+          layers(layout.layers), weights(layout.parameters), average(layout.parameters), m(layout.parameters), v(layout.parameters),
+          decay(weight_decay), rates(as_size(shape.n_layers) * as_size(shape.decays())), gradients(as_size(lanes) * layout.parameters),
+          gradient(layout.parameters), losses(as_size(lanes)), previous_error(as_size(lanes) * as_size(shape.channels)),
+          squares(as_size(blocks())), loss(1), device_orders(as_size(lanes) * steps_ahead) {
+        Carver counter(nullptr);
+        device::carve_segment(counter, shape, capacity);
+        workspace_floats = counter.used();
+        workspace = DeviceArray<float>(as_size(lanes * workspace_floats));
+        for (int i = 0; i < 2; ++i) {
+            history[i] = DeviceArray<float>(std::max<std::size_t>(1, as_size(lanes) * history_floats()));
+            h[i] = DeviceArray<float>(as_size(lanes) * h_floats());
+        }
+        std::vector<int> index(layout.parameters, -1);
+        for (int l = 0; l < shape.n_layers; ++l)
+            for (int i = 0; i < shape.decays(); ++i) index[as_size(layout.layers[as_size(l)].A_log + i)] = l * shape.decays() + i;
+        rate_index = DeviceArray<int>(index);
+        for (int i = 0; i < steps_ahead; ++i) {
+            orders.emplace_back(as_size(lanes));
+            order_read.push_back(std::make_unique<Event>());
+        }
+        check(cudaMemset(gradients.data(), 0, gradients.size() * sizeof(float)), "clearing");
+        check(cudaMemset(previous_error.data(), 0, previous_error.size() * sizeof(float)), "clearing");
+        check(cudaMemset(loss.data(), 0, sizeof(double)), "clearing");
+    }
+
+    std::size_t history_floats() const { return as_size(shape.n_layers) * as_size(shape.history_floats()); }
+    std::size_t h_floats() const { return as_size(shape.n_layers) * as_size(shape.state_floats()); }
+    int blocks() const { return static_cast<int>((parameters + update_threads - 1) / update_threads); }
+
+    /// Copies the orders to the device, through a ring of page-locked memory.
+    const LaneOrder* send_orders(const std::vector<DeviceLane>& wanted) {
+        const std::size_t slot = as_size(queued % steps_ahead);
+        if (queued >= steps_ahead) order_read[slot]->wait();
+        LaneOrder* const to = orders[slot].data();
+        for (std::size_t i = 0; i < wanted.size(); ++i)
+            to[i] = {static_cast<std::int64_t>(wanted[i].position), wanted[i].take, wanted[i].unscored,
+                     wanted[i].start == LaneStart::silence, wanted[i].weight};
+        LaneOrder* const on_device = device_orders.data() + slot * as_size(lanes);
+        check(cudaMemcpyAsync(on_device, to, wanted.size() * sizeof(LaneOrder), cudaMemcpyHostToDevice, stream), "copying to it");
+        order_read[slot]->record(stream);
+        return on_device;
+    }
+
+    StepJob step_job(const LaneOrder* lane_orders, const DeviceStep& step) {
+        return {{shape, {weights.data(), layers.data(), model}, rates.data(), shape.n_controls > 0 ? positions.data() : nullptr},
+                takes.data(), lane_orders, history[now].data(), h[now].data(), history[now ^ 1].data(), h[now ^ 1].data(),
+                previous_error.data(), workspace.data(), workspace_floats, capacity, step.samples, gradients.data(), parameters,
+                losses.data(), {step.plain, step.emphasised, step.emphasis}};
+    }
+
+    void optimise(const DeviceStep& step) {
+        const unsigned grid = static_cast<unsigned>(blocks());
+        reduce_kernel<<<grid, update_threads, 0, stream>>>(lanes, parameters, gradients.data(), gradient.data(), squares.data(),
+                                                           losses.data(), loss.data());
+        const auto number = static_cast<double>(step.number);
+        const UpdateJob job{{static_cast<float>(step.rate), static_cast<float>(step.beta1), static_cast<float>(step.beta2),
+                             static_cast<float>(step.eps), static_cast<float>(1 - std::pow(step.beta1, number)),
+                             static_cast<float>(1 - std::pow(step.beta2, number)), static_cast<float>(step.average_keep)},
+                            step.clip, parameters, blocks(), gradient.data(), decay.data(), squares.data(), rate_index.data(),
+                            weights.data(), m.data(), v.data(), average.data(), rates.data()};
+        update_kernel<<<grid, update_threads, 0, stream>>>(job);
+        check_launch("training");
+    }
+
+    /// Decay rates of weights that came from outside.
+    void set_rates(const std::vector<float>& flat) {
+        std::vector<float> values(rates.size());
+        for (int l = 0; l < shape.n_layers; ++l)
+            for (int i = 0; i < shape.decays(); ++i)
+                values[as_size(l * shape.decays() + i)] =
+                    -std::exp(flat[as_size(layer_places[as_size(l)].A_log + i)]) * device::log2_e;
+        rates.upload(values.data(), values.size());
+    }
+};
+
+DeviceTrainer::DeviceTrainer(const DeviceModelLayout& layout, int lanes, int longest_segment, const std::vector<float>& decay) {
+    require_device();
+    impl_ = std::make_unique<Impl>(layout, lanes, longest_segment, decay);
+}
+DeviceTrainer::~DeviceTrainer() = default;
+DeviceTrainer::DeviceTrainer(DeviceTrainer&&) noexcept = default;
+DeviceTrainer& DeviceTrainer::operator=(DeviceTrainer&&) noexcept = default;
+
+void DeviceTrainer::add_take(const std::vector<std::vector<float>>& dry, const std::vector<std::vector<float>>& wet,
+                             const std::vector<float>& positions) {
+    const auto copy = [&](const std::vector<std::vector<float>>& planar) {
+        const std::size_t n = planar.front().size();
+        DeviceArray<float>& memory = impl_->recordings.emplace_back(n * planar.size());
+        for (std::size_t c = 0; c < planar.size(); ++c) memory.upload(planar[c].data(), n, c * n);
+        return memory.data();
+    };
+    const float* const d = copy(dry);
+    const float* const w = copy(wet);
+    impl_->take_list.push_back({d, w, static_cast<Index>(dry.front().size())});
+    impl_->position_list.insert(impl_->position_list.end(), positions.begin(), positions.end());
+    impl_->takes = DeviceArray<Take>(impl_->take_list);
+    if (!impl_->position_list.empty()) impl_->positions = DeviceArray<float>(impl_->position_list);
+}
+
+void DeviceTrainer::set_vectors(const DeviceTrainVectors& from) {
+    impl_->stream.wait();
+    impl_->weights.upload(from.weights.data(), from.weights.size());
+    impl_->average.upload(from.average.data(), from.average.size());
+    impl_->m.upload(from.m.data(), from.m.size());
+    impl_->v.upload(from.v.data(), from.v.size());
+    impl_->set_rates(from.weights);
+}
+
+DeviceTrainVectors DeviceTrainer::vectors() const {
+    impl_->stream.wait();
+    return {impl_->weights.values(), impl_->average.values(), impl_->m.values(), impl_->v.values()};
+}
+
+void DeviceTrainer::set_lane(int lane, const float* conv, const float* h, const float* error) {
+    impl_->stream.wait();
+    const std::size_t i = as_size(lane), channels = as_size(impl_->shape.channels);
+    impl_->history[impl_->now].upload(conv, impl_->history_floats(), i * impl_->history_floats());
+    impl_->h[impl_->now].upload(h, impl_->h_floats(), i * impl_->h_floats());
+    impl_->previous_error.upload(error, channels, i * channels);
+}
+
+void DeviceTrainer::get_lane(int lane, float* conv, float* h, float* error) const {
+    impl_->stream.wait();
+    const std::size_t i = as_size(lane), channels = as_size(impl_->shape.channels);
+    impl_->history[impl_->now].download(conv, impl_->history_floats(), i * impl_->history_floats());
+    impl_->h[impl_->now].download(h, impl_->h_floats(), i * impl_->h_floats());
+    impl_->previous_error.download(error, channels, i * channels);
+}
+
+void DeviceTrainer::step(const std::vector<DeviceLane>& lanes, const DeviceStep& step) {
+    if (lanes.size() != as_size(impl_->lanes) || step.samples < 1 || step.samples > impl_->longest)
+        throw std::invalid_argument("DeviceTrainer::step: wrong number of lanes or samples");
+    const StepJob job = impl_->step_job(impl_->send_orders(lanes), step);
+    const unsigned grid = static_cast<unsigned>(impl_->lanes);
+    forward_kernel<<<grid, segment_threads, 0, impl_->stream>>>(job);
+    backward_kernel<<<grid, segment_threads, 0, impl_->stream>>>(job);
+    impl_->optimise(step);
+    impl_->now ^= 1;
+    ++impl_->queued;
+}
+
+double DeviceTrainer::take_loss() {
+    impl_->stream.wait();
+    double loss = 0;
+    const double none = 0;
+    impl_->loss.download(&loss, 1);
+    impl_->loss.upload(&none, 1);
+    return loss;
+}
+
+std::vector<float> DeviceTrainer::gradient() const {
+    impl_->stream.wait();
+    return impl_->gradient.values();
+}
+
+} // namespace serpent::kernels

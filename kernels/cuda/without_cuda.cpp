@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // In place of the GPU code where there was no CUDA compiler.
+#include "serpent/kernels/device_peak.h"
 #include "serpent/kernels/device_render.h"
 #include "serpent/kernels/device_train.h"
 
@@ -27,6 +28,11 @@ DeviceTimer::DeviceTimer() { require_device(); }
 DeviceTimer::~DeviceTimer() = default;
 void DeviceTimer::start() {}
 double DeviceTimer::stop_ms() { return 0.0; }
+
+DevicePeaks measure_device_peaks() {
+    require_device();
+    return {};
+}
 
 struct DeviceRenderer::Impl {};
 DeviceRenderer::DeviceRenderer(const LiveConfig&, const LiveWeights&, const float*, const float*, const DeviceRenderOptions&) {

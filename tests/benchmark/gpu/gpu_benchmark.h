@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "random.h"
+#include "serpent/kernels/device_peak.h"
+
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace serpent::bench {
+
+/// What a floor is computed from.
+struct Machine {
+    kernels::DevicePeaks peaks;
+};
+
+Machine measure_machine();
+void print_models(const Machine& machine);
+void print_lengths();
+void print_training();
+
+/// Milliseconds of one call: the median of `runs` after a warm-up.
+inline double median_ms(const std::function<void()>& call, int runs = 9) {
+    kernels::DeviceTimer timer;
+    call();
+    std::vector<double> ms;
+    for (int i = 0; i < runs; ++i) {
+        timer.start();
+        call();
+        ms.push_back(timer.stop_ms());
+    }
+    std::nth_element(ms.begin(), ms.begin() + runs / 2, ms.end());
+    return ms[static_cast<std::size_t>(runs / 2)];
+}
+
+inline kernels::DeviceBuffer random_buffer(std::size_t n, double low, double high, std::uint64_t seed) {
+    std::vector<float> values(std::min<std::size_t>(n, 1 << 20));
+    test::Random random(seed);
+    for (float& v : values) v = static_cast<float>(random.uniform(low, high));
+    kernels::DeviceBuffer buffer(n);
+    for (std::size_t at = 0; at < n; at += values.size()) buffer.upload(values.data(), std::min(values.size(), n - at), at);
+    return buffer;
+}
+
+} // namespace serpent::bench

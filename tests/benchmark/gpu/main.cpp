@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// serpent_gpu_benchmark: one table of what the GPU does and how near that is to what it could. Medians, on random data, with
+// everything on the device unless the row says otherwise.
+#include "gpu_benchmark.h"
+
+#include <cstdio>
+#include <exception>
+
+using namespace serpent::bench;
+
+int main(int argc, char** argv) {
+    const std::string part = argc > 1 ? argv[1] : "all";
+    try {
+        if (!serpent::kernels::device_status().available) {
+            std::printf("skipped: %s\n", serpent::kernels::device_status().description.c_str());
+            return 0;
+        }
+        const Machine machine = measure_machine();
+        if (part == "all" || part == "models") print_models(machine);
+        if (part == "all" || part == "lengths") print_lengths();
+        if (part == "all" || part == "training") print_training();
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "serpent_gpu_benchmark: %s\n", error.what());
+        return 1;
+    }
+    return 0;
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "gpu_benchmark.h"
+#include "model/example_model.h"
+#include "serpent/kernels/device_render.h"
+#include "serpent/training.h"
+#include "stream/live_weights.h"
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+
+namespace serpent::bench {
+namespace {
+
+struct Named {
+    std::string name;
+    ModelConfig config;
+};
+
+std::vector<Named> benchmark_models() {
+    std::vector<Named> list;
+    for (const std::string& name : train_preset_names()) list.push_back({name, train_preset(name).config});
+    ModelConfig wide;
+    wide.d_model = 16, wide.expand = 2, wide.d_state = 16, wide.n_layers = 4, wide.dt_rank = 1;
+    list.push_back({"16/32/16, 4 layers", wide});
+    return list;
+}
+
+Model model_of(const ModelConfig& config) { return test::random_model(config, true, 48000.0); }
+
+/// Operations of one sample through one layer, in issued lane instructions, for the three-phase form: what phase 1 needs (norm,
+/// in_proj's x half, convolution, x_proj, dt, decays, states) and all of phase 3. A decay takes 10 (decay() of device/math.h), a
+/// step 2 (ema) or 3 (euler), a read-out 1.
+double layer_instructions(const ModelConfig& c) {
+    const double m = c.d_model, d = c.d_inner(), n = c.d_state, decays = c.decays();
+    const double states = d * (decays * 10 + n * (c.b_bar == BBar::ema ? 2 : 3));
+    const double shared = 3 * m + d * m + d * c.d_conv + 5 * d + d * (1 + n) + 14 * d + states;
+    return 2 * shared + d * m + d * n + d * n + 6 * d + d * m;
+}
+double layer_exps(const ModelConfig& c) {
+    const double d = c.d_inner();
+    return 2 * (d * c.decays() + 4 * d) + 2 * d;  // decays; exp and divide of silu and softplus; the gate
+}
+
+/// Samples per second at which the first of issue, exp unit and memory is full.
+double floor_rate(const ModelConfig& c, const Machine& machine) {
+    const double layers = c.n_layers;
+    const double issue = machine.peaks.fma_per_s / (layers * layer_instructions(c));
+    const double exps = machine.peaks.exp2_per_s / (layers * layer_exps(c));
+    const double memory = machine.peaks.copy_bytes_per_s / (4.0 * c.d_model * (3 * layers + 2));
+    return std::min({issue, exps, memory});
+}
+
+double device_rate(const Model& model, std::size_t n, bool fused) {
+    kernels::DeviceRenderer renderer(live_config(model.config), live_weights(model.weights), nullptr, nullptr,
+                                     {.block_samples = n, .fused = fused});
+    const kernels::DeviceBuffer in = random_buffer(n, -0.5, 0.5, 1);
+    kernels::DeviceBuffer out(n);
+    return double(n) / (median_ms([&] { renderer.process(in, out, n); }, 7) * 1e-3);
+}
+
+double host_rate(const Model& model, std::size_t n) {
+    kernels::DeviceRenderer renderer(live_config(model.config), live_weights(model.weights), nullptr, nullptr);
+    std::vector<float> audio(n, 0.1f);
+    test::Random random(2);
+    for (float& v : audio) v = static_cast<float>(random.uniform(-0.5, 0.5));
+    float* io[] = {audio.data()};
+    renderer.process(io, io, n);
+    const auto begin = std::chrono::steady_clock::now();
+    renderer.process(io, io, n);
+    return double(n) / std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+} // namespace
+
+Machine measure_machine() {
+    const Machine machine{kernels::measure_device_peaks()};
+    const kernels::DeviceStatus& status = kernels::device_status();
+    std::printf("%s, %d multiprocessors\n", status.description.c_str(), status.multiprocessors);
+    std::printf("copy %.2f TB/s, multiply-adds %.1f T/s, exp2 %.2f T/s (measured now)\n\n", machine.peaks.copy_bytes_per_s * 1e-12,
+                machine.peaks.fma_per_s * 1e-12, machine.peaks.exp2_per_s * 1e-12);
+    return machine;
+}
+
+void print_models(const Machine& machine) {
+    std::printf("whole model, 2^22 samples           G sample/s   x real time   of floor   floor G/s   any-width path   from and to host\n");
+    for (const Named& m : benchmark_models()) {
+        const Model model = model_of(m.config);
+        const double rate = device_rate(model, std::size_t{1} << 22, true), floor = floor_rate(m.config, machine);
+        std::printf("%-34s %11.3f %13.0f %9.0f%% %11.2f %16.3f %18.3f\n", m.name.c_str(), rate * 1e-9, rate / 48000, 100 * rate / floor,
+                    floor * 1e-9, device_rate(model, std::size_t{1} << 22, false) * 1e-9, host_rate(model, std::size_t{1} << 26) * 1e-9);
+    }
+    std::printf("\n");
+}
+
+void print_lengths() {
+    std::printf("cost against length: ns per sample\n%10s", "samples");
+    std::vector<Model> models;
+    for (const Named& m : benchmark_models()) {
+        std::printf(" %20s", m.name.c_str());
+        models.push_back(model_of(m.config));
+    }
+    std::printf("\n");
+    for (int power = 12; power <= 24; power += 2) {
+        std::printf("%10d", 1 << power);
+        for (const Model& model : models) std::printf(" %20.4f", 1e9 / device_rate(model, std::size_t{1} << power, true));
+        std::printf("\n");
+    }
+    std::printf("\n");
+}
+
+} // namespace serpent::bench

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "device/model_layout.h"
+#include "gpu_benchmark.h"
+#include "model/example_model.h"
+#include "serpent/kernels/device_train.h"
+#include "serpent/training.h"
+
+#include <chrono>
+#include <cstdio>
+
+namespace serpent::bench {
+namespace {
+
+/// Seconds of one update, many of them queued.
+double update_s(const ModelConfig& config, int lanes, int segment) {
+    Model model = test::random_model(config, true, 48000.0);
+    const kernels::DeviceModelLayout layout = device_layout(model.config, model.weights);
+    kernels::DeviceTrainer trainer(layout, lanes, segment, std::vector<float>(layout.parameters));
+    const std::vector<float> weights = flat_parameters(model.config, model.weights), zeros(weights.size());
+    trainer.set_vectors({weights, weights, zeros, zeros});
+    test::Random random(4);
+    const std::size_t length = 48000 * 60;
+    const auto channel = random.vector<float>(length);
+    trainer.add_take({channel}, {channel}, {});
+    std::vector<kernels::DeviceLane> order(static_cast<std::size_t>(lanes));
+    kernels::DeviceStep step;
+    step.samples = segment;
+    step.plain = step.emphasised = 1.0f / static_cast<float>(lanes * segment);
+    step.rate = 1e-3;
+    const auto run = [&](int updates) {
+        for (int i = 0; i < updates; ++i, ++step.number) {
+            for (std::size_t lane = 0; lane < order.size(); ++lane) {
+                order[lane].position = static_cast<std::size_t>(random.uniform(0, double(length - static_cast<std::size_t>(segment))));
+                order[lane].start = i % 64 == 0 ? kernels::LaneStart::silence : kernels::LaneStart::carried;
+            }
+            trainer.step(order, step);
+        }
+        (void)trainer.take_loss();
+    };
+    run(5);
+    const auto begin = std::chrono::steady_clock::now();
+    constexpr int updates = 100;
+    run(updates);
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() / updates;
+}
+
+} // namespace
+
+void print_training() {
+    std::printf("training                      lanes  segment   us/update   M sample/s   100 epochs of 3 min\n");
+    for (const std::string& name : train_preset_names()) {
+        const TrainOptions options = train_preset(name);
+        for (const int lanes : {32, 128})
+            for (const int segment : {options.schedule.segment, options.schedule.late_segment}) {
+                const double s = update_s(options.config, lanes, segment), rate = lanes * segment / s;
+                std::printf("%-28s %6d %8d %11.0f %12.1f %18.1f s\n", name.c_str(), lanes, segment, s * 1e6, rate * 1e-6,
+                            100 * 180.0 * 48000 / rate);
+            }
+    }
+    std::printf("\n");
+}
+
+} // namespace serpent::bench

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// One training segment of 16 lanes with random inputs, and core's CPU trainer's answer to it.
+#pragma once
+
+#include "close.h"
+#include "model/example_model.h"
+#include "random.h"
+#include "training/film_gradient.h"
+#include "training/segment_gradient.h"
+
+#include <catch2/catch.hpp>
+
+#include <array>
+
+namespace serpent::test {
+
+inline constexpr std::size_t lanes_used = static_cast<std::size_t>(lanes::lane_count);
+
+/// Inputs of one segment, lane by lane, planar channels.
+struct SegmentCase {
+    Model model;
+    int steps;
+    std::vector<std::vector<float>> dry, wet, controls, previous_error;
+    std::vector<State> start;
+    std::array<int, lanes_used> unscored{};
+    std::array<float, lanes_used> weight{};
+    bool from_silence;
+
+    SegmentCase(const ModelConfig& config, int steps_, bool biases, bool silence)
+        : model(random_model(config, biases)), steps(steps_), from_silence(silence) {
+        Random random(11);
+        const auto channels = static_cast<std::size_t>(config.channels), n = static_cast<std::size_t>(steps) * channels;
+        for (std::size_t lane = 0; lane < lanes_used; ++lane) {
+            dry.push_back(random.vector<float>(n));
+            wet.push_back(random.vector<float>(n));
+            previous_error.push_back(random.vector<float>(channels));
+            if (from_silence) std::fill(previous_error.back().begin(), previous_error.back().end(), 0.0f);
+            std::vector<float>& values = controls.emplace_back();
+            for (const Control& k : config.controls) values.push_back(static_cast<float>(random.uniform(k.min, k.max)));
+            State state = silence_state(model, values);
+            if (!from_silence)
+                for (auto* part : {&state.conv, &state.h})
+                    for (float& v : *part) v += static_cast<float>(random.uniform(-0.3, 0.3));
+            start.push_back(state);
+            unscored[lane] = lane % 3 == 0 ? static_cast<int>(lane) : 0;
+            weight[lane] = static_cast<float>(random.uniform(0.5, 2.0));
+        }
+    }
+};
+
+struct Answer {
+    double loss = 0;
+    std::vector<float> gradient, end, error;
+};
+
+inline SegmentLoss loss_of(const SegmentCase& c) {
+    SegmentLoss loss;
+    loss.esr_weight = 1, loss.pre_emphasis_weight = 0.25, loss.pre_emphasised_power = 0.3;
+    loss.sequences = static_cast<double>(lanes::lane_count) * c.model.config.channels;
+    loss.samples = loss.sequences * c.steps;
+    return loss;
+}
+
+inline Answer on_cpu(SegmentCase& c) {
+    const ModelConfig& config = c.model.config;
+    lanes::LaneModel model(config, c.model.weights, kernels::lane_ops(kernels::default_isa()));
+    SegmentGradient segment(model, c.model.weights, c.steps);
+    for (std::size_t lane = 0; lane < lanes_used; ++lane) {
+        segment.state.set_lane(static_cast<int>(lane), c.start[lane]);
+        if (!config.controls.empty()) segment.film.set_lane(static_cast<int>(lane), film(c.model, c.controls[lane]));
+        for (int ch = 0; ch < config.channels; ++ch) {
+            segment.previous_error[lanes::lane_floats(static_cast<std::size_t>(ch)) + lane] = c.previous_error[lane][static_cast<std::size_t>(ch)];
+            for (int t = 0; t < c.steps; ++t) {
+                const auto to = lanes::lane_floats(static_cast<std::size_t>(t * config.channels + ch)) + lane;
+                segment.in[to] = c.dry[lane][static_cast<std::size_t>(ch * c.steps + t)];
+                segment.target[to] = c.wet[lane][static_cast<std::size_t>(ch * c.steps + t)];
+            }
+        }
+    }
+    segment.unscored = c.unscored;
+    segment.lane_weight = c.weight;
+    Answer a;
+    a.loss = segment.run(c.steps, loss_of(c));
+    for (std::size_t i = 0; i < segment.gradients().size(); ++i) a.gradient.push_back(segment.gradients().sum(i));
+    std::size_t at = 0;
+    for (const TensorRef& t : tensors(config, c.model.weights)) {
+        if (t.name.ends_with("A_log"))
+            for (std::size_t i = 0; i < t.data->size(); ++i) a.gradient[at + i] *= -std::exp((*t.data)[i]);
+        at += t.data->size();
+    }
+    if (!config.controls.empty())
+        for (std::size_t lane = 0; lane < lanes_used; ++lane)
+            FilmGradient(c.model).add(segment.film_gradients(), static_cast<int>(lane), c.controls[lane], a.gradient);
+    for (std::size_t lane = 0; lane < lanes_used; ++lane) {
+        const State end = segment.state.lane(static_cast<int>(lane), config);
+        a.end.insert(a.end.end(), end.conv.begin(), end.conv.end());
+        a.end.insert(a.end.end(), end.h.begin(), end.h.end());
+        for (int ch = 0; ch < config.channels; ++ch)
+            a.error.push_back(segment.previous_error[lanes::lane_floats(static_cast<std::size_t>(ch)) + lane]);
+    }
+    return a;
+}
+
+inline void check_close(const Answer& expected, const Answer& got) {
+    // Both sides are float32; each is within some 1e-6 of float64 on sums of a few thousand terms with cancellation.
+    CHECK(close(expected.loss, got.loss, 1e-5 * expected.loss));
+    const Distance g = distance(expected.gradient, got.gradient), e = distance(expected.end, got.end);
+    INFO("gradient " << g.rms << " rms, " << g.max << " max; end state " << e.rms << " rms, " << e.max << " max");
+    CHECK(g.within(2e-5, 5e-4));
+    CHECK(e.within(1e-5, 1e-4));
+    CHECK(distance(expected.error, got.error).within(1e-5, 1e-4));
+}
+
+inline ModelConfig preset(int d_model, int expand, int d_state, int layers, DecayShape a, BBar b_bar) {
+    ModelConfig c;
+    c.d_model = d_model, c.expand = expand, c.d_state = d_state, c.n_layers = layers, c.a = a, c.b_bar = b_bar;
+    c.skip = true;
+    return c;
+}
+
+} // namespace serpent::test

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The renderer on the GPU against the golden models' float64 answers and against the CPU renderer.
+#include "close.h"
+#include "gpu.h"
+#include "golden_file.h"
+#include "random.h"
+#include "serpent/kernels/device_render.h"
+#include "serpent/render.h"
+#include "stream/live_weights.h"
+
+#include <catch2/catch.hpp>
+
+#include <filesystem>
+#include <memory>
+
+using namespace serpent;
+using namespace serpent::test;
+using kernels::DeviceRenderer;
+using kernels::DeviceRenderOptions;
+
+namespace {
+
+using Channels = std::vector<std::vector<float>>;
+
+struct Signal {
+    std::shared_ptr<const Model> model;
+    Channels in, expected;
+};
+
+Channels planar(const GoldenWav& wav) {
+    Channels channels(static_cast<std::size_t>(wav.channels));
+    for (std::size_t i = 0; i < wav.samples.size(); ++i) channels[i % channels.size()].push_back(wav.samples[i]);
+    return channels;
+}
+
+Signal golden(const std::string& name) {
+    const auto path = std::filesystem::path(SERPENT_TEST_DATA) / "models" / (name + ".safetensors");
+    return {std::make_shared<Model>(Model::load(path)), planar(GoldenWav("models/" + name + "_in.wav")),
+            planar(GoldenWav("models/" + name + "_out.wav"))};
+}
+
+DeviceRenderer make(const Model& model, const DeviceRenderOptions& options) {
+    const Film f = model.config.controls.empty() ? Film{} : film(model);
+    return {live_config(model.config), live_weights(model.weights), f.scale.empty() ? nullptr : f.scale.data(),
+            f.shift.empty() ? nullptr : f.shift.data(), options};
+}
+
+Channels render(const Signal& s, const DeviceRenderOptions& options, const std::vector<std::size_t>& calls) {
+    DeviceRenderer renderer = make(*s.model, options);
+    Channels out = s.in;
+    const std::size_t n = out.front().size();
+    for (std::size_t at = 0, i = 0; at < n; ++i) {
+        const std::size_t count = std::min(calls[i % calls.size()], n - at);
+        std::vector<float*> io;
+        for (auto& channel : out) io.push_back(channel.data() + at);
+        renderer.process(io.data(), io.data(), count);
+        at += count;
+    }
+    return out;
+}
+
+/// docs/architecture.md, numerics: the budget for float32 everywhere.
+void check_close(const Channels& expected, const Channels& got) {
+    REQUIRE(expected.size() == got.size());
+    for (std::size_t c = 0; c < expected.size(); ++c) {
+        const Distance d = distance(expected[c], got[c]);
+        INFO(d.rms << " rms, " << d.max << " max");
+        CHECK(d.within(1e-5, 1e-4));
+    }
+}
+
+constexpr std::size_t whole = std::size_t{1} << 30;
+
+} // namespace
+
+TEST_CASE("the GPU answers the golden models, fused and not") {
+    if (!gpu()) return;
+    for (const char* name : {"mamba_reference_16_32_16_4", "tied_ema_8_16_4_4", "slow_ema_8_16_8_2", "odd_widths_5_10_3_3",
+                             "stereo_6_12_4_2", "film_8_16_4_2", "tied_euler_8_16_4_2", "f16_8_8_4_3", "bf16_8_8_4_3"}) {
+        const Signal s = golden(name);
+        for (const bool fused : {true, false}) {
+            CAPTURE(name, fused);
+            check_close(s.expected, render(s, {.fused = fused}, {whole}));
+            for (const int chunk : {16, 32, 100, 512}) check_close(s.expected, render(s, {.chunk = chunk, .fused = fused}, {whole}));
+            check_close(s.expected, render(s, {.fused = fused}, {1, 2, 3, 31, 32, 33, 2047, 2049, 0, 5}));
+            check_close(s.expected, render(s, {.block_samples = 16384, .fused = fused}, {whole}));
+        }
+    }
+}
+
+TEST_CASE("the presets' widths have fused kernels") {
+    if (!gpu()) return;
+    CHECK(make(*golden("tied_ema_8_16_4_4").model, {}).fused());
+    CHECK(make(*golden("slow_ema_8_16_8_2").model, {}).fused());
+    CHECK(make(*golden("mamba_reference_16_32_16_4").model, {}).fused());
+    CHECK_FALSE(make(*golden("odd_widths_5_10_3_3").model, {}).fused());
+}
+
+TEST_CASE("two renders on the GPU are the same bits, whatever the number of blocks in flight") {
+    if (!gpu()) return;
+    const Signal s = golden("slow_ema_8_16_8_2");
+    CHECK(render(s, {.block_samples = 16384, .chunk = 64}, {whole}) == render(s, {.block_samples = 16384, .chunk = 64}, {whole}));
+    CHECK(render(s, {.fused = false}, {whole}) == render(s, {.fused = false}, {whole}));
+}
+
+TEST_CASE("the GPU's answer to a long signal is the CPU's") {
+    if (!gpu()) return;
+    Signal s = golden("tied_ema_8_16_4_4");
+    Random random(3);
+    for (const std::size_t n : {std::size_t{1}, std::size_t{31}, std::size_t{32}, std::size_t{33}, std::size_t{2047}, std::size_t{2049},
+                                std::size_t{1'000'003}}) {
+        s.in = {random.vector<float>(n, -0.5, 0.5)};
+        Renderer cpu(s.model, {.initial_state = InitialState::zero});
+        s.expected = s.in;
+        float* io[] = {s.expected[0].data()};
+        cpu.process(io, io, n);
+        CAPTURE(n);
+        for (const bool fused : {true, false}) check_close(s.expected, render(s, {.fused = fused}, {whole}));
+    }
+}
+
+TEST_CASE("the GPU's state can be read, set and moved to the CPU") {
+    if (!gpu()) return;
+    const Signal s = golden("slow_ema_8_16_8_2");
+    const std::size_t n = s.in[0].size(), half = n / 3;
+    DeviceRenderer first = make(*s.model, {});
+    Channels out = s.in;
+    float* io[] = {out[0].data()};
+    first.process(io, io, half);
+    State state = zero_state(s.model->config);
+    first.get_state(state.conv.data(), state.h.data());
+    SECTION("to another GPU renderer") {
+        DeviceRenderer second = make(*s.model, {});
+        second.set_state(state.conv.data(), state.h.data());
+        float* rest[] = {out[0].data() + half};
+        second.process(rest, rest, n - half);
+    }
+    SECTION("to the CPU") {
+        Renderer second(s.model);
+        second.set_state(state);
+        float* rest[] = {out[0].data() + half};
+        second.process(rest, rest, n - half);
+    }
+    check_close(s.expected, out);
+}
+
+TEST_CASE("a GPU without enough memory says so") {
+    if (!gpu()) return;
+    const Signal s = golden("tied_ema_8_16_4_4");
+    try {
+        make(*s.model, {.block_samples = std::size_t{1} << 40});
+        FAIL("took a terabyte");
+    } catch (const kernels::DeviceError& error) {
+        CHECK(error.kind() == kernels::DeviceError::Kind::out_of_memory);
+        CHECK(std::string(error.what()).find("memory") != std::string::npos);
+    }
+    check_close(s.expected, render(s, {}, {whole}));  // and goes on working
+}

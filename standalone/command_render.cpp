@@ -5,13 +5,19 @@
 #include "progress.h"
 
 #include "serpent/errors.h"
+#include "serpent/kernels/device.h"
 #include "serpent/render_file.h"
 
+#include <atomic>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <map>
+#include <mutex>
+#include <numeric>
 #include <set>
+#include <sstream>
+#include <thread>
 
 namespace fs = std::filesystem;
 
@@ -28,6 +34,8 @@ constexpr const char* examples =
     "Files may be WAV, FLAC, AIFF, OGG and more, of any rate and number of channels; the output keeps the input's\n"
     "length, rate and sample format. Each channel goes through a mono model on its own. Float is never clipped;\n"
     "integers saturate at full scale, and the samples that did are counted at the end.\n";
+
+constexpr std::size_t files_at_once = 4; // on a GPU, which is faster than reading and writing one file
 
 struct Arguments {
     fs::path model, output;
@@ -121,25 +129,27 @@ std::string text(const char* format, double value) {
     return buffer;
 }
 
-void print_report(const Job& job, const serpent::RenderFileReport& report, const serpent::RenderFileOptions& options) {
+std::string report_text(const Job& job, const serpent::RenderFileReport& report, const serpent::RenderFileOptions& options) {
+    std::ostringstream out;
     const double audio_s = static_cast<double>(report.frames) / report.output.sample_rate;
     const double peak_db = 20.0 * std::log10(std::max(report.peak, 1e-10));
-    std::cerr << job.output.string() << ": " << text("%.2f s", audio_s) << " in " << text("%.2f s", report.wall_s)
+    out << job.output.string() << ": " << text("%.2f s", audio_s) << " in " << text("%.2f s", report.wall_s)
               << ", " << text("%.0f", audio_s / std::max(report.wall_s, 1e-6)) << " times real time, peak "
               << text("%.1f dBFS", peak_db) << '\n';
     if (report.saturated > 0) {
-        std::cerr << "  " << report.saturated << " samples were saturated at full scale; use "
+        out << "  " << report.saturated << " samples were saturated at full scale; use "
                   << text("--output-db %.1f", std::floor((options.output_db - peak_db) * 10.0) / 10.0)
                   << " or --subtype float\n";
     }
     if (!options.subtype && report.output.subtype != report.input.subtype) {
-        std::cerr << "  stored as " << serpent::subtype_name(report.output.subtype)
+        out << "  stored as " << serpent::subtype_name(report.output.subtype)
                   << ", the closest this file type has to " << serpent::subtype_name(report.input.subtype) << '\n';
     }
     if (!report.warm) {
-        std::cerr << "  note: the model remembers longer than the " << text("%.0f s", report.warm_up_s)
+        out << "  note: the model remembers longer than the " << text("%.0f s", report.warm_up_s)
                   << " before --start that it heard; the beginning may differ slightly from a render of the whole\n";
     }
+    return out.str();
 }
 
 void render_one(const std::shared_ptr<const serpent::Model>& model, const Job& job,
@@ -153,13 +163,71 @@ void render_one(const std::shared_ptr<const serpent::Model>& model, const Job& j
         };
         report = serpent::render_file(model, job.input, job.output, options);
     }
-    print_report(job, report, options);
+    std::cerr << report_text(job, report, options);
+}
+
+/// Several files at once, so that a GPU computes one while others are read and written. Returns how many failed.
+class SideBySide {
+public:
+    SideBySide(std::shared_ptr<const serpent::Model> model, const std::vector<Job>& jobs, const serpent::RenderFileOptions& options)
+        : model_(std::move(model)), jobs_(jobs), options_(options), done_(jobs.size()) {}
+
+    std::size_t run(std::size_t at_once) {
+        {
+            std::vector<std::jthread> threads;
+            for (std::size_t i = 0; i < std::min(at_once, jobs_.size()); ++i) threads.emplace_back([this] { work(); });
+        }
+        if (interrupted()) throw serpent::Interrupted("interrupted; files that were not finished were not written");
+        return failed_;
+    }
+
+private:
+    void work() {
+        for (std::size_t i = next_++; i < jobs_.size() && !interrupted(); i = next_++) {
+            serpent::RenderFileOptions options = options_;
+            options.on_progress = [this, i](double fraction) {
+                const std::lock_guard lock(mutex_);
+                done_[i] = fraction;
+                progress_.update(std::accumulate(done_.begin(), done_.end(), 0.0) / static_cast<double>(done_.size()));
+                return !interrupted();
+            };
+            try {
+                std::string text = report_text(jobs_[i], serpent::render_file(model_, jobs_[i].input, jobs_[i].output, options), options_);
+                text.pop_back(); // note() ends the line
+                const std::lock_guard lock(mutex_);
+                progress_.note(text);
+            } catch (const serpent::Interrupted&) {
+                return;
+            } catch (const std::exception& error) {
+                const std::lock_guard lock(mutex_);
+                progress_.note(std::string("serpent: ") + error.what());
+                ++failed_;
+            }
+        }
+    }
+
+    std::shared_ptr<const serpent::Model> model_;
+    const std::vector<Job>& jobs_;
+    const serpent::RenderFileOptions& options_;
+    std::atomic<std::size_t> next_{0};
+    std::mutex mutex_;                 // of all below
+    Progress progress_{"rendering"};
+    std::vector<double> done_;         // fraction of every file
+    std::size_t failed_ = 0;
+};
+
+
+void set_device(Arguments& arguments) {
+    auto& device = arguments.options.renderer.device;
+    device = arguments.device == "cpu" ? serpent::Device::cpu : serpent::Device::automatic;
+    if (arguments.device != "cuda") return;
+    device = serpent::Device::cuda;
+    if (!serpent::kernels::device_status().available)
+        throw serpent::Error("--device cuda: " + serpent::kernels::device_status().description + "; use --device cpu or leave it out");
 }
 
 void run(Arguments arguments) {
-    if (arguments.device == "cuda") {
-        throw serpent::Error("--device cuda: this build has no GPU support; use --device cpu or leave it out");
-    }
+    set_device(arguments);
     if (!arguments.subtype.empty()) arguments.options.subtype = serpent::subtype_from_name(arguments.subtype);
     if (arguments.initial_state == "zero") arguments.options.renderer.initial_state = serpent::InitialState::zero;
     const auto model = std::make_shared<const serpent::Model>(serpent::Model::load(arguments.model));
@@ -169,7 +237,9 @@ void run(Arguments arguments) {
     if (jobs.size() > 1 || names_folder(arguments.output)) folder.emplace(arguments.output);
     watch_interrupts();
     std::size_t failed = 0;
-    for (const Job& job : jobs) {
+    const bool on_gpu = arguments.options.renderer.device != serpent::Device::cpu && serpent::kernels::device_status().available;
+    if (on_gpu && jobs.size() > 1) failed = SideBySide(model, jobs, arguments.options).run(files_at_once);
+    else for (const Job& job : jobs) {
         try {
             render_one(model, job, arguments.options);
         } catch (const serpent::Interrupted&) {

@@ -57,7 +57,6 @@ struct DeviceRenderer::Impl {
                 break;
             } catch (const DeviceError& error) {
                 path.reset();
-                slots.clear();
                 if (error.kind() != DeviceError::Kind::out_of_memory || options.block_samples || block / 2 < smallest_block) throw;
             }
         }
@@ -71,7 +70,14 @@ struct DeviceRenderer::Impl {
         path = fused_wanted ? cuda::make_fused_path(config, weights, film, samples) : nullptr;
         is_fused = path != nullptr;
         if (!path) path = cuda::make_generic_path(config, weights, film, samples);
-        for (int i = 0; i < 2; ++i) slots.push_back(std::make_unique<Slot>(block * as_size(config.channels)));
+    }
+
+    /// Room for calls of n samples. Page-locked memory takes long to get: no more than the calls need.
+    void prepare_slots(std::size_t n) {
+        const std::size_t wanted = std::min(n, block) * as_size(config.channels);
+        if (!slots.empty() && slots.front()->in.size() >= wanted) return;
+        slots.clear();
+        for (int i = 0; i < 2; ++i) slots.push_back(std::make_unique<Slot>(wanted));
     }
 
     /// Enough chunks to fill the device, few enough that joining them stays cheap.
@@ -123,6 +129,8 @@ DeviceRenderer::DeviceRenderer(DeviceRenderer&&) noexcept = default;
 DeviceRenderer& DeviceRenderer::operator=(DeviceRenderer&&) noexcept = default;
 
 void DeviceRenderer::process(const float* const* in, float* const* out, std::size_t n) {
+    if (n == 0) return;
+    impl_->prepare_slots(n);
     std::size_t index = 0;
     for (std::size_t first = 0; first < n; first += impl_->block, ++index) {
         Slot& slot = *impl_->slots[index % impl_->slots.size()];

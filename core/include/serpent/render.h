@@ -7,16 +7,21 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace serpent {
+
+/// Where to compute. automatic: on a GPU where there is one and it has the memory, else on the CPU.
+enum class Device { automatic, cpu, cuda };
 
 struct RendererOptions {
     InitialState initial_state = InitialState::silence;
     std::vector<float> controls;      ///< model units; empty: defaults
     std::optional<kernels::Isa> isa;  ///< none: kernels::default_isa()
     int threads = 0;                  ///< 0: as many as the machine has cores
-    int chunk = 128;                  ///< samples per lane and phase, 1..65536; the answer does not depend on it (1e-5 rms)
+    Device device = Device::cpu;      ///< cuda: an Error where there is no GPU, or where it has too little memory
+    int chunk = 128;                  ///< samples per lane and phase on a CPU, 1..65536; the answer does not depend on it (1e-5 rms)
 };
 
 /// Offline twin of Stream at the model's own rate: splits time into chunks, scans them side by side (16 SIMD lanes on
@@ -35,7 +40,9 @@ public:
 
     void reset();
     const Model& model() const noexcept;
-    const State& state() const noexcept;
+    const State& state() const;
+    /// "cpu", or the GPU's name.
+    const std::string& device() const noexcept;
     void set_state(const State& state);
 
 private:

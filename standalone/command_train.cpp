@@ -5,6 +5,7 @@
 #include "train_outcome.h"
 
 #include "serpent/errors.h"
+#include "serpent/kernels/device.h"
 #include "serpent/training_data.h"
 
 #include <chrono>
@@ -57,6 +58,10 @@ serpent::TrainingData load_data(const Arguments& a) {
     return serpent::load_pair(a.dry, a.wet, valid, a.data);
 }
 
+serpent::Device device_of(const Arguments& a) {
+    return a.device == "cpu" ? serpent::Device::cpu : a.device == "cuda" ? serpent::Device::cuda : serpent::Device::automatic;
+}
+
 /// A new run with its number of steps decided, or the one that the checkpoint holds.
 serpent::Trainer make_trainer(const Arguments& a, const std::shared_ptr<const serpent::TrainingSet>& set,
                               const fs::path& checkpoint) {
@@ -64,13 +69,14 @@ serpent::Trainer make_trainer(const Arguments& a, const std::shared_ptr<const se
         if (!fs::exists(checkpoint))
             throw serpent::Error("there is no " + checkpoint.string() +
                                  " to resume from: that training ended or never began; leave out --resume");
-        serpent::Trainer trainer = serpent::Trainer::resume(set, checkpoint, a.threads);
+        serpent::Trainer trainer = serpent::Trainer::resume(set, checkpoint, a.threads, device_of(a));
         std::cerr << "resuming at step " << trainer.steps_done() << " of " << trainer.options().schedule.steps << '\n';
         return trainer;
     }
     serpent::TrainOptions options = serpent::train_preset(a.preset);
     options.seed = a.seed;
     options.threads = a.threads;
+    options.device = device_of(a);
     if (a.memory_s) set_memory(options, *a.memory_s);
     if (!a.config_json.empty()) override_config(options, a.config_json);
     if (!a.schedule_json.empty()) override_schedule(options, a.schedule_json);
@@ -116,13 +122,15 @@ double train(serpent::Trainer& trainer, const fs::path& checkpoint) {
 }
 
 void run(Arguments a) {
-    if (a.device == "cuda") throw serpent::Error("--device cuda: this build has no GPU support; use --device cpu or leave it out");
+    if (a.device == "cuda" && !serpent::kernels::device_status().available)
+        throw serpent::Error("--device cuda: " + serpent::kernels::device_status().description + "; use --device cpu or leave it out");
     if (!a.valid.empty() && !a.takes.empty()) throw serpent::Error("--valid goes with DRY and WET; put a \"valid\" list into the takes file");
     if (fs::is_directory(a.output)) throw serpent::Error(a.output.string() + " is a folder; -o names the model file to write");
     const serpent::TrainingData data = load_data(a);
     for (const std::string& note : data.notes) std::cerr << "  " << note << '\n';
     const fs::path checkpoint = with_suffix(a.output, ".checkpoint");
     serpent::Trainer trainer = make_trainer(a, data.set, checkpoint);
+    if (trainer.device() != "cpu") std::cerr << "training on " << trainer.device() << '\n';
     watch_interrupts();
     const double wall_s = train(trainer, checkpoint);
     trainer.save_checkpoint(checkpoint);
@@ -169,7 +177,7 @@ CLI::App* add_train_command(CLI::App& app) {
     command->add_option("--seed", a->seed, "Another number gives another, equally good model")->type_name("N");
     command->add_option("--threads", a->threads, "Threads to use; the result does not depend on it")->type_name("N")
         ->check(CLI::NonNegativeNumber.description(""));
-    command->add_option("--device", a->device, "auto or cpu")->type_name("NAME")
+    command->add_option("--device", a->device, "Where to train: auto (default: a GPU where there is one), cpu or cuda")->type_name("NAME")
         ->check(CLI::IsMember({"auto", "cpu", "cuda"}).description(""));
     command->add_option("--report", a->report, "Where to write the report (default: beside the model)")->type_name("FILE");
     command->add_flag("--no-report", a->no_report, "Write no report");

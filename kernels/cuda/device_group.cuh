@@ -23,6 +23,11 @@ struct WarpGroup {
 #pragma unroll
         for (int apart = kFrom; apart < kLanes; apart *= 2) v += __shfl_xor_sync(0xffffffffu, v, apart);
     }
+    template <class T, class Value>
+    __device__ __forceinline__ void sum_below(int lanes_together, T& lane, const Value& value) const {
+        float& v = value(lane);
+        for (int apart = 1; apart < lanes_together; apart *= 2) v += __shfl_xor_sync(0xffffffffu, v, apart);
+    }
     __device__ __forceinline__ void sync() const { __syncwarp(); }
 };
 

@@ -2,6 +2,7 @@
 // In place of the GPU code where there was no CUDA compiler.
 #include "serpent/kernels/device_peak.h"
 #include "serpent/kernels/device_render.h"
+#include "serpent/kernels/device_scan.h"
 #include "serpent/kernels/device_train.h"
 
 namespace serpent::kernels {
@@ -47,6 +48,17 @@ std::size_t DeviceRenderer::block_samples() const noexcept { return 0; }
 bool DeviceRenderer::fused() const noexcept { return false; }
 void DeviceRenderer::get_state(float*, float*) const {}
 void DeviceRenderer::set_state(const float*, const float*) {}
+
+struct DeviceScan::Impl {};
+DeviceScan::DeviceScan(const DeviceScanShape&, const DeviceScanOptions&) { require_device(); }
+DeviceScan::~DeviceScan() = default;
+DeviceScan::DeviceScan(DeviceScan&&) noexcept = default;
+DeviceScan& DeviceScan::operator=(DeviceScan&&) noexcept = default;
+void DeviceScan::forward(const DeviceScanInputs&, float*, float*) {}
+void DeviceScan::backward(const DeviceScanInputs&, const float*, const float*, const DeviceScanGradients&) {}
+int DeviceScan::phases() const noexcept { return 0; }
+int DeviceScan::chunk() const noexcept { return 0; }
+void baseline_device_scan(const DeviceScanShape&, const DeviceScanInputs&, float*) { require_device(); }
 
 struct DeviceTrainer::Impl {};
 DeviceTrainer::DeviceTrainer(const DeviceModelLayout&, int, int, const std::vector<float>&) { require_device(); }

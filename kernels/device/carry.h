@@ -36,16 +36,23 @@ SERPENT_HD inline void carry_walk(const CarryJob& job, int column, std::int64_t 
                                   float& dt_total) {
     const int channel = column / job.state;
     const float rate = job.rates[job.tied ? channel : column];
-#ifdef __CUDA_ARCH__
-#pragma unroll 8
-#endif
-    for (std::int64_t i = first; i < last; ++i) {
-        const std::int64_t chunk = job.reverse ? job.chunks - 1 - i : i;
-        float& place = job.states[chunk * job.columns() + column];
-        const float dt = job.dt_sum[chunk * job.inner + channel], from_zero = place;
-        if constexpr (kStore) place = h;
-        h = reference::join_chunks(h, decay(dt * rate), from_zero);
-        dt_total += dt;
+    constexpr int batch = 8;  // what is read ahead of the chain of joins, and of the stores that the compiler cannot pass
+    const auto chunk_of = [&](std::int64_t i) { return job.reverse ? job.chunks - 1 - i : i; };
+    for (std::int64_t i = first; i < last; i += batch) {
+        float from_zero[batch], dt[batch];
+        SERPENT_UNROLL
+        for (int k = 0; k < batch; ++k) {
+            const std::int64_t chunk = chunk_of(i + k < last ? i + k : last - 1);
+            from_zero[k] = job.states[chunk * job.columns() + column];
+            dt[k] = job.dt_sum[chunk * job.inner + channel];
+        }
+        SERPENT_UNROLL
+        for (int k = 0; k < batch; ++k) {
+            if (i + k >= last) continue;
+            if constexpr (kStore) job.states[chunk_of(i + k) * job.columns() + column] = h;
+            h = reference::join_chunks(h, decay(dt[k] * rate), from_zero[k]);
+            dt_total += dt[k];
+        }
     }
 }
 

@@ -42,6 +42,16 @@ struct HostGroup {
                 value(values[static_cast<std::size_t>(lane)]) = before[lane] + before[lane ^ apart];
         }
     }
+    /// The same over the bits below `lanes_together`, a power of two.
+    template <class T, class Value>
+    void sum_below(int lanes_together, PerLane<T>& values, const Value& value) const {
+        for (int apart = 1; apart < lanes_together; apart *= 2) {
+            float before[kLanes];
+            for (int lane = 0; lane < kLanes; ++lane) before[lane] = value(values[static_cast<std::size_t>(lane)]);
+            for (int lane = 0; lane < kLanes; ++lane)
+                value(values[static_cast<std::size_t>(lane)]) = before[lane] + before[lane ^ apart];
+        }
+    }
     void sync() const {}
 };
 

@@ -2,6 +2,7 @@
 // Rendering long signals: the time-parallel form of the model on all cores, in bounded memory.
 #pragma once
 
+#include "serpent/device.h"
 #include "serpent/kernels/isa.h"
 #include "serpent/model.h"
 
@@ -11,9 +12,6 @@
 #include <vector>
 
 namespace serpent {
-
-/// Where to compute. automatic: on a GPU where there is one and it has the memory, else on the CPU.
-enum class Device { automatic, cpu, cuda };
 
 struct RendererOptions {
     InitialState initial_state = InitialState::silence;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Training a capture: dry and wet recordings of a device in, a Model out. Truncated back-propagation through time with
-// carried state, on the CPU. The result does not depend on the number of threads, bit for bit on one ISA.
+// carried state, on the CPU or a GPU. The result does not depend on the number of threads, bit for bit on one ISA, and two
+// runs on one kind of GPU give the same bits; a run may move between CPU and GPU at a checkpoint.
 #pragma once
 
+#include "serpent/device.h"
 #include "serpent/kernels/isa.h"
 #include "serpent/model.h"
 
@@ -62,6 +64,7 @@ struct TrainOptions {
     std::uint64_t seed = 1;
     int threads = 0;         ///< 0: as many as the machine has cores
     std::optional<kernels::Isa> isa;
+    Device device = Device::cpu;
 };
 
 /// "nano", "standard", "max": a model and a schedule that suit each other. Throws Error naming the presets.
@@ -86,9 +89,11 @@ struct TrainPoint {
 class Trainer {
 public:
     Trainer(std::shared_ptr<const TrainingSet> data, TrainOptions options);
-    /// Goes on from a checkpoint with the same bits as a run never stopped (same ISA). `threads` as in TrainOptions.
+    /// Goes on from a checkpoint with the same bits as a run never stopped (same ISA, same device). `threads` and `device` as in
+    /// TrainOptions.
     /// Throws Error when the file is damaged or was made on other data.
-    static Trainer resume(std::shared_ptr<const TrainingSet> data, const std::filesystem::path& checkpoint, int threads = 0);
+    static Trainer resume(std::shared_ptr<const TrainingSet> data, const std::filesystem::path& checkpoint, int threads = 0,
+                          Device device = Device::cpu);
     ~Trainer();
     Trainer(Trainer&&) noexcept;
     Trainer& operator=(Trainer&&) noexcept;
@@ -104,6 +109,7 @@ public:
     double best_valid_esr() const noexcept;  ///< infinite before the first validation
     double samples_per_step() const noexcept;
     int threads() const noexcept;
+    const std::string& device() const noexcept;  ///< "cpu", or the GPU's name
     double multiply_accumulates_per_step() const noexcept;  ///< of the projections and scans, forward and backward
 
     /// The best weights so far, ready to play (the data's scale folded in). Without a validation: the present ones.

@@ -4,8 +4,10 @@
 #include "lanes/workers.h"
 #include "reference/adamw.h"
 #include "serpent/errors.h"
+#include "serpent/kernels/device.h"
 #include "serpent/metrics.h"
 #include "serpent/render.h"
+#include "training/device_training.h"
 #include "training/film_gradient.h"
 #include "training/initial_weights.h"
 #include "training/segment_gradient.h"
@@ -32,37 +34,51 @@ Weights zeros_like(const ModelConfig& config, Weights& weights) {
 
 } // namespace
 
+double weight_decay_of(const TrainSchedule& schedule, const TensorRef& tensor) {
+    if (tensor.name.find("film.") != std::string::npos) return schedule.film_weight_decay;
+    const bool matrix = tensor.shape.size() > 1 && !tensor.name.ends_with("A_log");
+    return matrix ? schedule.weight_decay : 0.0;
+}
+
 struct Trainer::Impl {
     std::shared_ptr<const TrainingSet> data;
     TrainerState s;
     SegmentSampler sampler;
     Workers workers;
     LaneModel model;
-    std::vector<SegmentGradient> groups;
+    std::vector<SegmentGradient> groups;  // none where there is a device
     std::vector<float> gradient;
     FilmGradient film_gradient;
     std::vector<float> take_weights;  // every take counts by its own ESR, however loud it is
     std::vector<Film> films;      // of every take, at the present weights
     std::vector<State> silences;  // likewise
+    std::unique_ptr<DeviceTraining> device;
+    std::string device_name = "cpu";
 
     Impl(std::shared_ptr<const TrainingSet> d, TrainerState state, int threads)
         : data(std::move(d)), s(std::move(state)), sampler(*data, s.options.schedule, s.options.seed), workers(threads),
           model(s.net.config, s.net.weights,
                 kernels::lane_ops(s.options.isa ? *s.options.isa : kernels::default_isa())),
           film_gradient(s.net) {
+        for (const TrainingTake& take : data->train) take_weights.push_back(take_weight(take, s.scale));
+        if (s.options.device != Device::cpu) find_device();
+        if (device) return;
         for (int g = 0; g < s.options.schedule.lanes / lane_count; ++g)
             groups.emplace_back(model, s.net.weights, sampler.longest_segment());
         gradient.resize(groups.front().gradients().size());
-        for (const TrainingTake& take : data->train) take_weights.push_back(take_weight(take, s.scale));
         restore_lanes();
     }
 
     static TrainerState fresh(const TrainingSet& data, TrainOptions options);
+    void find_device();
+    void fetch();
     void restore_lanes();
     void collect_lanes(TrainerState& into) const;
     void place_lane(SegmentGradient& group, int lane, int steps);
     void prepare_takes();
     double rate() const;
+    float average_keep() const;
+    SegmentLoss segment_loss(int steps) const;
     double update();
     void reduce_gradient();
     void optimise();
@@ -93,6 +109,22 @@ TrainerState Trainer::Impl::fresh(const TrainingSet& data, TrainOptions options)
     return s;
 }
 
+void Trainer::Impl::find_device() {
+    try {
+        device = std::make_unique<DeviceTraining>(*data, s, sampler, take_weights);
+        device_name = kernels::device_status().description;
+    } catch (const kernels::DeviceError& error) {
+        if (s.options.device == Device::cuda) throw Error(error.what());
+    }
+}
+
+/// Brings what a device holds into the state: losses, weights and moments, but not the lanes.
+void Trainer::Impl::fetch() {
+    if (!device) return;
+    s.loss_sum += device->take_loss();
+    device->fetch_weights(s);
+}
+
 void Trainer::Impl::restore_lanes() {
     if (s.lane_states.empty()) return;
     for (int lane = 0; lane < s.options.schedule.lanes; ++lane) {
@@ -106,6 +138,7 @@ void Trainer::Impl::restore_lanes() {
 }
 
 void Trainer::Impl::collect_lanes(TrainerState& into) const {
+    if (device) return device->collect_lanes(into);
     for (int lane = 0; lane < s.options.schedule.lanes; ++lane) {
         const SegmentGradient& group = groups[size(lane / lane_count)];
         into.lane_states.push_back(group.state.lane(lane % lane_count, s.net.config));
@@ -158,12 +191,13 @@ double Trainer::Impl::rate() const {
     return k.rate * warm * (k.final_rate + (1 - k.final_rate) * cosine);
 }
 
-/// One step of the optimiser; returns the loss.
-double Trainer::Impl::update() {
+/// The average forgets its beginning: early on it is the plain mean of what there was.
+float Trainer::Impl::average_keep() const {
+    return static_cast<float>(std::min(s.options.schedule.average, double(s.step) / double(s.step + 10)));
+}
+
+SegmentLoss Trainer::Impl::segment_loss(int steps) const {
     const TrainSchedule& k = s.options.schedule;
-    const int steps = sampler.segment_length(s.step);
-    model.weights_changed();
-    prepare_takes();
     const bool late = double(s.step) >= (1 - k.late_share) * double(k.steps);
     SegmentLoss loss;
     loss.esr_weight = k.esr_weight;
@@ -172,6 +206,20 @@ double Trainer::Impl::update() {
     loss.pre_emphasised_power = s.scale.pre_emphasised;
     loss.sequences = double(k.lanes) * s.net.config.channels;
     loss.samples = loss.sequences * steps;
+    return loss;
+}
+
+/// One step of the optimiser; returns the loss, or 0 where a device adds it up for fetch().
+double Trainer::Impl::update() {
+    const int steps = sampler.segment_length(s.step);
+    const SegmentLoss loss = segment_loss(steps);
+    if (device) {
+        device->update(s, sampler, steps, loss, rate(), average_keep());
+        ++s.step;
+        return 0;
+    }
+    model.weights_changed();
+    prepare_takes();
     std::vector<double> parts(groups.size());
     workers.run([&](int thread) {
         for (std::size_t g = size(thread); g < groups.size(); g += size(workers.count())) {
@@ -216,15 +264,11 @@ void Trainer::Impl::optimise() {
         for (float& g : gradient) g *= static_cast<float>(k.clip / norm);
     const auto weights = tensors(s.net.config, s.net.weights), m = tensors(s.net.config, s.m),
                v = tensors(s.net.config, s.v), average = tensors(s.net.config, s.average);
-    // The average forgets its beginning: early on it is the plain mean of what there was.
-    const float keep = static_cast<float>(std::min(k.average, double(s.step) / double(s.step + 10)));
+    const float keep = average_keep();
     std::size_t at = 0;
     for (std::size_t i = 0; i < weights.size(); ++i) {
         std::vector<float>& w = *weights[i].data;
-        const bool matrix = weights[i].shape.size() > 1 && !weights[i].name.ends_with("A_log");
-        const bool of_controls = weights[i].name.find("film.") != std::string::npos;
-        const double decay = of_controls ? k.film_weight_decay : matrix ? k.weight_decay : 0.0;
-        reference::adamw<float>(w.size(), {rate(), 0.9, 0.99, 1e-8, decay},
+        reference::adamw<float>(w.size(), {rate(), 0.9, 0.99, 1e-8, weight_decay_of(k, weights[i])},
                                 static_cast<long>(s.step + 1), gradient.data() + at, w.data(), m[i].data->data(),
                                 v[i].data->data());
         for (std::size_t j = 0; j < w.size(); ++j) {
@@ -245,6 +289,7 @@ void Trainer::Impl::validate() {
         options.controls = take.controls;
         options.isa = s.options.isa;
         options.threads = workers.count();
+        options.device = device ? Device::automatic : Device::cpu;
         Renderer renderer(candidate, options);
         std::vector<std::vector<float>> out = take.dry;
         std::vector<float*> io;
@@ -278,12 +323,14 @@ Trainer::Trainer(std::shared_ptr<const TrainingSet> data, TrainOptions options) 
 
 Trainer::Trainer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-Trainer Trainer::resume(std::shared_ptr<const TrainingSet> data, const std::filesystem::path& checkpoint, int threads) {
+Trainer Trainer::resume(std::shared_ptr<const TrainingSet> data, const std::filesystem::path& checkpoint, int threads,
+                        Device device) {
     check_training_set(*data);
     TrainerState state = read_checkpoint(checkpoint);
     if (state.data_fingerprint != fingerprint(*data))
         throw Error("The checkpoint " + checkpoint.string() +
                     " was made on other recordings; give the same dry and wet files, or train anew without --resume.");
+    state.options.device = device;
     return Trainer(std::make_unique<Impl>(std::move(data), std::move(state), threads));
 }
 
@@ -299,23 +346,30 @@ bool Trainer::step() {
     if (s.step >= k.steps || !patient) return false;
     s.loss_sum += impl_->update();
     ++s.loss_count;
-    if (s.step % k.validate_every == 0 || s.step == k.steps) impl_->validate();
-    if (k.silence_share < 1 && s.step % k.replay_every == 0)
+    const bool validates = s.step % k.validate_every == 0 || s.step == k.steps;
+    const bool replays = k.silence_share < 1 && s.step % k.replay_every == 0;
+    if (validates || replays) impl_->fetch();
+    if (validates) impl_->validate();
+    if (replays)
         s.played.play(*impl_->data, s.net, 1 / s.scale.dry, s.options.isa, impl_->workers.count());
     return true;
 }
 
 void Trainer::calibrate(double minutes) {
-    const TrainerState before = impl_->s;
+    TrainerState before = impl_->s;
+    if (impl_->device) impl_->collect_lanes(before);
     using Clock = std::chrono::steady_clock;
     Impl trial(impl_->data, before, impl_->workers.count());
     for (int i = 0; i < 3; ++i) trial.update();
+    trial.fetch();
+    const int at_once = trial.device ? 32 : 1;  // a device works ahead of the clock
     const auto start = Clock::now();
     std::int64_t done = 0;
     double seconds = 0;
     while (seconds < 2.0) {
-        trial.update();
-        ++done;
+        for (int i = 0; i < at_once; ++i) trial.update();
+        trial.fetch();
+        done += at_once;
         seconds = std::chrono::duration<double>(Clock::now() - start).count();
     }
     // Late segments are longer, and validations take their share: both are counted in samples.
@@ -336,6 +390,7 @@ const std::vector<TrainPoint>& Trainer::curve() const noexcept { return impl_->s
 double Trainer::best_valid_esr() const noexcept { return impl_->s.best_valid_esr; }
 
 int Trainer::threads() const noexcept { return impl_->workers.count(); }
+const std::string& Trainer::device() const noexcept { return impl_->device_name; }
 
 double Trainer::samples_per_step() const noexcept {
     const std::int64_t steps = impl_->s.options.schedule.steps;
@@ -348,10 +403,12 @@ double Trainer::multiply_accumulates_per_step() const noexcept {
 }
 
 Model Trainer::best_model() const {
+    impl_->fetch();
     return export_model(impl_->s, std::isfinite(impl_->s.best_valid_esr) ? impl_->s.best : impl_->s.average);
 }
 
 void Trainer::save_checkpoint(const std::filesystem::path& path) const {
+    impl_->fetch();
     TrainerState copy = impl_->s;
     impl_->collect_lanes(copy);
     write_checkpoint(copy, path);

@@ -36,6 +36,9 @@ std::uint64_t fingerprint(const TrainingSet& data);
 void write_checkpoint(const TrainerState& state, const std::filesystem::path& path);
 TrainerState read_checkpoint(const std::filesystem::path& path);
 
+/// AdamW's decay of one tensor.
+double weight_decay_of(const TrainSchedule& schedule, const TensorRef& tensor);
+
 /// `weights` with the scale folded in, playing signals as recorded.
 Model export_model(const TrainerState& state, const Weights& weights);
 

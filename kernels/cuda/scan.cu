@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: MIT
+#include "cuda/carry.cuh"
+#include "device/scan_lanes.h"
+#include "serpent/kernels/device_scan.h"
+
+#include <algorithm>
+
+namespace serpent::kernels {
+
+using namespace cuda;
+using device::ScanBackwardJob;
+using device::ScanLanesJob;
+
+namespace {
+
+constexpr int scan_warps = 4, scan_threads = 32 * scan_warps;
+using Warp = WarpGroup<32>;
+
+/// Job of sequence `b` of the batch.
+__device__ ScanLanesJob sequence(const ScanLanesJob& all, std::int64_t b) {
+    ScanLanesJob job = all;
+    const std::int64_t channels = b * all.length * all.inner, states = b * all.length * all.state, columns = std::int64_t{all.inner} * all.state;
+    job.x += channels, job.dt += channels, job.B += states, job.C += states;
+    if (job.y) job.y += channels;
+    if (job.states) job.states += b * all.chunks() * columns;
+    if (job.dt_sum) job.dt_sum += b * all.chunks() * all.inner;
+    if (job.h_end) job.h_end += b * columns;
+    return job;
+}
+
+/// Warp number -> channel block (fastest: neighbours share B and C), chunk.
+template <bool kTied, bool kEma, bool kOutput>
+__global__ void __launch_bounds__(scan_threads) forward_kernel(const __grid_constant__ ScanLanesJob all) {
+    const ScanLanesJob job = sequence(all, blockIdx.y);
+    const std::int64_t warp = std::int64_t{blockIdx.x} * scan_warps + threadIdx.x / 32, blocks = job.channel_blocks();
+    if (warp >= blocks * job.chunks()) return;
+    device::scan_forward_chunk<kTied, kEma, kOutput>(Warp{}, job, warp / blocks, static_cast<int>(warp % blocks));
+}
+
+__device__ ScanBackwardJob sequence(const ScanBackwardJob& all, std::int64_t b) {
+    ScanBackwardJob job = all;
+    const ScanLanesJob& s = all.scan;
+    const std::int64_t columns = std::int64_t{s.inner} * s.state, channels = b * s.length * s.inner;
+    const std::int64_t slices = (s.channel_blocks() + all.blocks_per_slice - 1) / all.blocks_per_slice;
+    const std::int64_t spans = (s.chunks() + all.chunks_per_span - 1) / all.chunks_per_span;
+    job.scan = sequence(s, b);
+    job.dy += channels, job.dx += channels, job.ddt += channels;
+    job.adjoint += b * s.chunks() * columns;
+    job.dB += b * slices * s.length * s.state, job.dC += b * slices * s.length * s.state;
+    job.dA += b * spans * columns, job.dD += b * spans * s.inner;
+    return job;
+}
+
+template <bool kTied>
+__global__ void __launch_bounds__(scan_threads) adjoint_kernel(const __grid_constant__ ScanBackwardJob all) {
+    const ScanBackwardJob job = sequence(all, blockIdx.y);
+    const std::int64_t warp = std::int64_t{blockIdx.x} * scan_warps + threadIdx.x / 32, blocks = job.scan.channel_blocks();
+    if (warp >= blocks * job.scan.chunks()) return;
+    device::scan_adjoint_chunk<kTied>(Warp{}, job, warp / blocks, static_cast<int>(warp % blocks));
+}
+
+template <bool kTied, bool kEma>
+__global__ void __launch_bounds__(scan_threads) backward_kernel(const __grid_constant__ ScanBackwardJob all, std::int64_t spans, int slices) {
+    extern __shared__ __align__(16) float tiles[];
+    const ScanBackwardJob job = sequence(all, blockIdx.y);
+    const std::int64_t warp = std::int64_t{blockIdx.x} * scan_warps + threadIdx.x / 32;
+    if (warp >= spans * slices) return;
+    device::ScanBackwardSpan<kTied, kEma, Warp>(Warp{}, job, warp / slices, static_cast<int>(warp % slices),
+                                                tiles + threadIdx.x / 32 * device::scan_backward_floats).run();
+}
+
+/// to[i] = sum over rows of from[row][i], in order; kernel for few, long rows.
+__global__ void sum_slices_kernel(const float* from, float* to, std::int64_t batch, int slices, std::int64_t row) {
+    for (std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < batch * row; i += std::int64_t{gridDim.x} * blockDim.x) {
+        const float* at = from + i / row * slices * row + i % row;
+        float sum = 0.0f;
+        for (int s = 0; s < slices; ++s) sum += at[s * row];
+        to[i] = sum;
+    }
+}
+
+constexpr int column_rows = 32;
+
+/// to[i] = sum over rows and over `together` neighbouring columns; for many short rows. One block for 8 results.
+__global__ void __launch_bounds__(256) sum_columns_kernel(const float* from, float* to, std::int64_t rows, int results, int together) {
+    __shared__ float sums[column_rows][8];
+    const int r = threadIdx.x / 8, i = blockIdx.x * 8 + threadIdx.x % 8;
+    float sum = 0.0f;
+    if (i < results)
+        for (std::int64_t row = r; row < rows; row += column_rows)
+            for (int k = 0; k < together; ++k) sum += from[(row * results + i) * together + k];
+    sums[r][threadIdx.x % 8] = sum;
+    __syncthreads();
+    if (r == 0 && i < results) {
+        float total = 0.0f;
+        for (int k = 0; k < column_rows; ++k) total += sums[k][threadIdx.x % 8];
+        to[i] = total;
+    }
+}
+
+__global__ void rates_kernel(const float* A, float* rates, int n) {
+    const int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) rates[i] = A[i] * device::log2_e;
+}
+
+std::size_t as_size(std::int64_t n) { return static_cast<std::size_t>(n); }
+
+constexpr int blocks_per_slice = 8, chunks_per_span = 16;
+
+} // namespace
+
+struct DeviceScan::Impl {
+    DeviceScanShape s;
+    int phases, chunk;
+    DeviceArray<float> rates, states, dt_sum, adjoint, partial_B, partial_C, partial_A, partial_D;
+
+    Impl(const DeviceScanShape& shape, const DeviceScanOptions& options) : s(shape) {
+        if (s.batch < 1 || s.batch > 65535 || s.length < 1 || s.d_inner < 1 || s.d_state < 1 || s.d_state > 128)
+            throw std::invalid_argument("DeviceScan: batch 1..65535, length and d_inner from 1, d_state 1..128");
+        if (options.chunk % 4 != 0) throw std::invalid_argument("DeviceScan: chunk must be a multiple of 4");
+        const std::int64_t warps = s.batch * job().channel_blocks();
+        const bool full = warps >= 8 * device_status().multiprocessors || s.length <= 64;
+        phases = options.phases ? options.phases : full ? 1 : 3;
+        chunk = options.chunk ? options.chunk : 256;
+        while (!options.chunk && chunk > 32 && warps * s.length / chunk < 16 * device_status().multiprocessors) chunk /= 2;
+        rates = DeviceArray<float>(as_size(decays()));
+    }
+
+    int decays() const { return s.tied ? s.d_inner : s.d_inner * s.d_state; }
+    std::int64_t columns() const { return std::int64_t{s.d_inner} * s.d_state; }
+
+    ScanLanesJob job() const {
+        ScanLanesJob j{};
+        j.length = s.length, j.inner = s.d_inner, j.state = s.d_state;
+        return j;
+    }
+    ScanLanesJob job(const DeviceScanInputs& in, int samples) const {
+        ScanLanesJob j = job();
+        j.chunk = samples, j.rates = rates.data(), j.skip = in.D;
+        j.x = in.x, j.dt = in.dt, j.B = in.B, j.C = in.C;
+        return j;
+    }
+
+    void set_rates(const DeviceScanInputs& in) { rates_kernel<<<blocks_for(decays(), 256), 256>>>(in.A, rates.data(), decays()); }
+
+    template <bool kOutput>
+    void launch(const ScanLanesJob& j) const {
+        const dim3 grid(blocks_for(j.channel_blocks() * j.chunks(), scan_warps), static_cast<unsigned>(s.batch));
+        if (s.tied) s.ema ? forward_kernel<true, true, kOutput><<<grid, scan_threads>>>(j) : forward_kernel<true, false, kOutput><<<grid, scan_threads>>>(j);
+        else s.ema ? forward_kernel<false, true, kOutput><<<grid, scan_threads>>>(j) : forward_kernel<false, false, kOutput><<<grid, scan_threads>>>(j);
+    }
+
+    void join(const ScanLanesJob& j, float* ends, const float* start, float* end, bool reverse) const {
+        for (std::int64_t b = 0; b < s.batch; ++b)
+            join_chunks(nullptr, {ends + b * j.chunks() * columns(), dt_sum.data() + b * j.chunks() * s.d_inner, rates.data(),
+                                  start ? start + b * columns() : nullptr, end ? end + b * columns() : nullptr, j.chunks(), s.d_inner,
+                                  s.d_state, s.tied, reverse});
+    }
+
+    /// Phases 1 and 2.
+    void start_states(ScanLanesJob& j, const float* h_start, float* h_end) {
+        const std::size_t wanted = as_size(s.batch * j.chunks());
+        if (states.size() < wanted * as_size(columns())) states = DeviceArray<float>(wanted * as_size(columns()));
+        if (dt_sum.size() < wanted * as_size(s.d_inner)) dt_sum = DeviceArray<float>(wanted * as_size(s.d_inner));
+        j.states = states.data(), j.dt_sum = dt_sum.data();
+        launch<false>(j);
+        join(j, states.data(), h_start, h_end, false);
+    }
+};
+
+DeviceScan::DeviceScan(const DeviceScanShape& shape, const DeviceScanOptions& options) {
+    require_device();
+    impl_ = std::make_unique<Impl>(shape, options);
+}
+DeviceScan::~DeviceScan() = default;
+DeviceScan::DeviceScan(DeviceScan&&) noexcept = default;
+DeviceScan& DeviceScan::operator=(DeviceScan&&) noexcept = default;
+int DeviceScan::phases() const noexcept { return impl_->phases; }
+int DeviceScan::chunk() const noexcept { return impl_->chunk; }
+
+void DeviceScan::forward(const DeviceScanInputs& in, float* y, float* h_end) {
+    impl_->set_rates(in);
+    const bool one = impl_->phases == 1;
+    const std::int64_t whole = (impl_->s.length + 3) / 4 * 4;
+    if (one && whole > (std::int64_t{1} << 30)) throw std::invalid_argument("DeviceScan: one phase is for shorter signals");
+    ScanLanesJob j = impl_->job(in, one ? static_cast<int>(whole) : impl_->chunk);
+    if (one) {
+        j.states = const_cast<float*>(in.h_start);  // only read in phase 3
+        j.h_end = h_end;
+    } else {
+        impl_->start_states(j, in.h_start, h_end);
+    }
+    j.y = y;
+    impl_->launch<true>(j);
+    check_launch("scanning");
+}
+
+void DeviceScan::backward(const DeviceScanInputs& in, const float* dy, const float* dh_end, const DeviceScanGradients& out) {
+    Impl& m = *impl_;
+    const DeviceScanShape& s = m.s;
+    m.set_rates(in);
+    ScanBackwardJob j{};
+    j.scan = m.job(in, device::scan_backward_chunk);
+    m.start_states(j.scan, in.h_start, nullptr);
+    const std::int64_t chunks = j.scan.chunks(), spans = (chunks + chunks_per_span - 1) / chunks_per_span;
+    const int blocks = j.scan.channel_blocks(), slices = (blocks + blocks_per_slice - 1) / blocks_per_slice;
+    const std::size_t states = as_size(s.batch * s.length * s.d_state);
+    if (m.adjoint.size() == 0) {
+        m.adjoint = DeviceArray<float>(as_size(s.batch * chunks * m.columns()));
+        m.partial_A = DeviceArray<float>(as_size(s.batch * spans * m.columns()));
+        m.partial_D = DeviceArray<float>(as_size(s.batch * spans * s.d_inner));
+        if (slices > 1) {
+            m.partial_B = DeviceArray<float>(as_size(slices) * states);
+            m.partial_C = DeviceArray<float>(as_size(slices) * states);
+        }
+    }
+    j.dy = dy, j.adjoint = m.adjoint.data(), j.dx = out.x, j.ddt = out.dt;
+    j.dB = slices > 1 ? m.partial_B.data() : out.B, j.dC = slices > 1 ? m.partial_C.data() : out.C;
+    j.dA = m.partial_A.data(), j.dD = m.partial_D.data();
+    j.blocks_per_slice = blocks_per_slice, j.chunks_per_span = chunks_per_span;
+
+    const dim3 each_chunk(blocks_for(blocks * chunks, scan_warps), static_cast<unsigned>(s.batch));
+    s.tied ? adjoint_kernel<true><<<each_chunk, scan_threads>>>(j) : adjoint_kernel<false><<<each_chunk, scan_threads>>>(j);
+    m.join(j.scan, m.adjoint.data(), dh_end, out.h_start, true);
+    const dim3 grid(blocks_for(spans * slices, scan_warps), static_cast<unsigned>(s.batch));
+    constexpr int bytes = scan_warps * device::scan_backward_floats * static_cast<int>(sizeof(float));
+    const auto run = s.tied ? (s.ema ? backward_kernel<true, true> : backward_kernel<true, false>)
+                            : (s.ema ? backward_kernel<false, true> : backward_kernel<false, false>);
+    check(cudaFuncSetAttribute(run, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes), "preparing a scan");
+    run<<<grid, scan_threads, bytes>>>(j, spans, slices);
+    if (slices > 1) {
+        const std::int64_t row = s.length * s.d_state;
+        sum_slices_kernel<<<4096, 256>>>(j.dB, out.B, s.batch, slices, row);
+        sum_slices_kernel<<<4096, 256>>>(j.dC, out.C, s.batch, slices, row);
+    }
+    sum_columns_kernel<<<blocks_for(m.decays(), 8), 256>>>(j.dA, out.A, s.batch * spans, m.decays(), s.tied ? s.d_state : 1);
+    sum_columns_kernel<<<blocks_for(s.d_inner, 8), 256>>>(j.dD, out.D, s.batch * spans, s.d_inner, 1);
+    check_launch("scanning backwards");
+}
+
+// --- the baseline ---------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr int baseline_threads = 128, baseline_steps = 16;
+
+struct BaselineJob {
+    DeviceScanShape s;
+    DeviceScanInputs in;
+    float* y;
+};
+
+template <bool kEma>
+__global__ void __launch_bounds__(baseline_threads) baseline_kernel(const __grid_constant__ BaselineJob job) {
+    constexpr auto rule = kEma ? reference::InputRule::ema : reference::InputRule::euler;
+    __shared__ float warp_dt[4], warp_h[4], carry[256];
+    const DeviceScanShape& s = job.s;
+    const int c = blockIdx.x, lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    const std::int64_t b = blockIdx.y;
+    const float* x_rows = job.in.x + b * s.length * s.d_inner + c;
+    const float* dt_rows = job.in.dt + b * s.length * s.d_inner + c;
+    const float* B_rows = job.in.B + b * s.length * s.d_state;
+    const float* C_rows = job.in.C + b * s.length * s.d_state;
+    for (int n = threadIdx.x; n < s.d_state; n += baseline_threads) carry[n] = 0.0f;
+    __syncthreads();
+    for (std::int64_t tile = 0; tile < s.length; tile += baseline_threads * baseline_steps) {
+        const std::int64_t first = tile + std::int64_t{threadIdx.x} * baseline_steps;
+        float x[baseline_steps], dt[baseline_steps], y[baseline_steps];
+#pragma unroll
+        for (int i = 0; i < baseline_steps; ++i) {
+            const bool valid = first + i < s.length;
+            x[i] = valid ? x_rows[(first + i) * s.d_inner] : 0.0f;
+            dt[i] = valid ? dt_rows[(first + i) * s.d_inner] : 0.0f;
+            y[i] = job.in.D ? job.in.D[c] * x[i] : 0.0f;
+        }
+        for (int n = 0; n < s.d_state; ++n) {
+            const float rate = job.in.A[c * s.d_state + n] * device::log2_e;
+            float q[baseline_steps], B[baseline_steps], total = 0.0f, h = 0.0f;
+#pragma unroll
+            for (int i = 0; i < baseline_steps; ++i) {
+                B[i] = first + i < s.length ? B_rows[(first + i) * s.d_state + n] : 0.0f;
+                q[i] = device::decay(dt[i] * rate);
+                total += dt[i];
+                h = reference::scan_step(rule, h, q[i], dt[i], B[i], x[i]);
+            }
+            // Scan of (total, h) over the block: lanes, then warps.
+            for (int apart = 1; apart < 32; apart *= 2) {
+                const float dt_before = __shfl_up_sync(0xffffffffu, total, apart), h_before = __shfl_up_sync(0xffffffffu, h, apart);
+                if (lane >= apart) {
+                    h = reference::join_chunks(h_before, device::decay(total * rate), h);
+                    total += dt_before;
+                }
+            }
+            if (lane == 31) warp_dt[warp] = total, warp_h[warp] = h;
+            __syncthreads();
+            float start = carry[n];
+            for (int w = 0; w < warp; ++w) start = reference::join_chunks(start, device::decay(warp_dt[w] * rate), warp_h[w]);
+            const float dt_before = __shfl_up_sync(0xffffffffu, total, 1), h_before = __shfl_up_sync(0xffffffffu, h, 1);
+            const float end = reference::join_chunks(start, device::decay(total * rate), h);
+            if (lane > 0) start = reference::join_chunks(start, device::decay(dt_before * rate), h_before);
+            __syncthreads();
+            if (threadIdx.x == baseline_threads - 1) carry[n] = end;
+            h = start;
+#pragma unroll
+            for (int i = 0; i < baseline_steps; ++i) {
+                h = reference::scan_step(rule, h, q[i], dt[i], B[i], x[i]);
+                if (first + i < s.length) y[i] = fmaf(C_rows[(first + i) * s.d_state + n], h, y[i]);
+            }
+        }
+#pragma unroll
+        for (int i = 0; i < baseline_steps; ++i)
+            if (first + i < s.length) job.y[b * s.length * s.d_inner + (first + i) * s.d_inner + c] = y[i];
+    }
+}
+
+} // namespace
+
+void baseline_device_scan(const DeviceScanShape& shape, const DeviceScanInputs& in, float* y) {
+    require_device();
+    if (shape.tied || shape.d_state > 256) throw std::invalid_argument("baseline_device_scan: full A, d_state at most 256");
+    const dim3 grid(static_cast<unsigned>(shape.d_inner), static_cast<unsigned>(shape.batch));
+    const BaselineJob job{shape, in, y};
+    shape.ema ? baseline_kernel<true><<<grid, baseline_threads>>>(job) : baseline_kernel<false><<<grid, baseline_threads>>>(job);
+    check_launch("scanning");
+}
+
+} // namespace serpent::kernels

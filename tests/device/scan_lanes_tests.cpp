@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The GPU's scan operator, run on the CPU, against the float64 reference: any chunk, forward and backward.
+#include "close.h"
+#include "device/scan_lanes.h"
+#include "kernels/scan_case.h"
+
+#include <catch2/catch.hpp>
+
+using namespace serpent;
+using namespace serpent::test;
+using namespace serpent::kernels::device;
+
+namespace {
+
+using Floats = std::vector<float>;
+
+struct HostScan {
+    ScanCase<float> c;
+    Floats rates, states, dt_sum, y, h_end;
+    ScanLanesJob job{};
+
+    HostScan(const ScanCase<double>& exact, int chunk) : c(to<float>(exact)), y(c.x.size(), NAN), h_end(c.h_start.size(), NAN) {
+        for (const float a : c.A) rates.push_back(a * log2_e);
+        const auto chunks = (c.shape.length + static_cast<std::size_t>(chunk) - 1) / static_cast<std::size_t>(chunk);
+        states.assign(chunks * c.shape.state_size(), NAN);
+        dt_sum.assign(chunks * c.shape.channels, NAN);
+        job = {static_cast<std::int64_t>(c.shape.length), static_cast<int>(c.shape.channels), static_cast<int>(c.shape.states), chunk,
+               rates.data(), c.D.data(), c.x.data(), c.dt.data(), c.B.data(), c.C.data(), states.data(), dt_sum.data(), y.data(), nullptr};
+    }
+
+    template <class Function>
+    void each_warp(const Function& function) const {
+        for (std::int64_t k = 0; k < job.chunks(); ++k)
+            for (int block = 0; block < job.channel_blocks(); ++block) function(k, block);
+    }
+
+    void join(float* ends, const float* start, float* end, bool reverse) {
+        Floats scratch(2 * c.shape.state_size() * 5);
+        join_chunk_states(SerialTeam{}, {ends, dt_sum.data(), rates.data(), start, end, job.chunks(), job.inner, job.state, c.shape.tied, reverse},
+                          0, job.inner * job.state, 5, scratch.data());
+    }
+
+    template <bool kTied, bool kEma>
+    void forward() {
+        const HostGroup<32> group;
+        each_warp([&](std::int64_t k, int b) { scan_forward_chunk<kTied, kEma, false>(group, job, k, b); });
+        join(states.data(), c.h_start.data(), h_end.data(), false);
+        each_warp([&](std::int64_t k, int b) { scan_forward_chunk<kTied, kEma, true>(group, job, k, b); });
+    }
+
+    template <bool kTied, bool kEma>
+    ScanGradientVectors<float> backward() {
+        constexpr int blocks_per_slice = 2, chunks_per_span = 3;
+        const HostGroup<32> group;
+        each_warp([&](std::int64_t k, int b) { scan_forward_chunk<kTied, kEma, false>(group, job, k, b); });
+        join(states.data(), c.h_start.data(), nullptr, false);
+        const auto spans = (job.chunks() + chunks_per_span - 1) / chunks_per_span;
+        const int slices = (job.channel_blocks() + blocks_per_slice - 1) / blocks_per_slice;
+        const std::size_t L = c.shape.length, N = c.shape.states, d = c.shape.channels;
+        ScanGradientVectors<float> g(c.shape);
+        Floats adjoint(states.size(), NAN), dB(static_cast<std::size_t>(slices) * L * N, NAN), dC(dB), tile(scan_backward_floats);
+        Floats dA(static_cast<std::size_t>(spans) * d * N, NAN), dD(static_cast<std::size_t>(spans) * d, NAN);
+        const ScanBackwardJob b{job, c.dy.data(), adjoint.data(), g.x.data(), g.dt.data(), dB.data(), dC.data(), dA.data(), dD.data(),
+                                blocks_per_slice, chunks_per_span};
+        each_warp([&](std::int64_t k, int block) { scan_adjoint_chunk<kTied>(group, b, k, block); });
+        join(adjoint.data(), c.dh_end.data(), g.h_start.data(), true);
+        alignas(16) float shared[scan_backward_floats];
+        for (std::int64_t span = 0; span < spans; ++span)
+            for (int slice = 0; slice < slices; ++slice)
+                ScanBackwardSpan<kTied, kEma, HostGroup<32>>(group, b, span, slice, shared).run();
+        for (std::size_t i = 0; i < dB.size(); ++i) g.B[i % (L * N)] += dB[i], g.C[i % (L * N)] += dC[i];
+        for (std::size_t i = 0; i < dA.size(); ++i) g.A[c.shape.tied ? i % (d * N) / N : i % (d * N)] += dA[i];
+        for (std::size_t i = 0; i < dD.size(); ++i) g.D[i % d] += dD[i];
+        return g;
+    }
+};
+
+/// The operator's bound.
+void check(const char* what, const std::vector<double>& expected, const Floats& got) {
+    const Distance d = distance(expected, got);
+    INFO(what << ": " << d.rms << " rms, " << d.max << " max");
+    CHECK(d.within(1e-5, 1e-4));
+}
+
+template <bool kTied, bool kEma>
+void check_scan(std::size_t length, std::size_t channels, std::size_t states, double tau_max, int chunk) {
+    const auto rule = kEma ? reference::InputRule::ema : reference::InputRule::euler;
+    const ScanCase<double> exact = make_scan_case({length, channels, states, kTied, rule}, 2, tau_max, length + 7 * states);
+    CAPTURE(length, channels, states, kTied, kEma, chunk);
+    const ScanOutputs<double> expected = run_scan(exact);
+    HostScan forward(exact, chunk);
+    forward.forward<kTied, kEma>();
+    check("y", expected.y, forward.y);
+    check("h_end", expected.h_end, forward.h_end);
+    if (chunk != scan_backward_chunk) return;
+    const ScanGradientVectors<double> slopes = run_scan_backward(exact);
+    const ScanGradientVectors<float> got = HostScan(exact, chunk).backward<kTied, kEma>();
+    check("dx", slopes.x, got.x);
+    check("ddt", slopes.dt, got.dt);
+    check("dA", slopes.A, got.A);
+    check("dB", slopes.B, got.B);
+    check("dC", slopes.C, got.C);
+    check("dD", slopes.D, got.D);
+    check("dh_start", slopes.h_start, got.h_start);
+}
+
+void check_all(std::size_t length, std::size_t channels, std::size_t states, double tau_max, int chunk) {
+    check_scan<false, false>(length, channels, states, tau_max, chunk);
+    check_scan<false, true>(length, channels, states, tau_max, chunk);
+    check_scan<true, false>(length, channels, states, tau_max, chunk);
+    check_scan<true, true>(length, channels, states, tau_max, chunk);
+}
+
+} // namespace
+
+TEST_CASE("the device's scan by warps equals the reference for any chunk") {
+    for (const int chunk : {1, 2, 3, 5, 16, 31, 32, 33, 256, 1024}) check_all(517, 5, 4, 300, chunk);
+    for (const std::size_t length : {1u, 15u, 16u, 17u, 31u, 33u, 128u}) check_all(length, 9, 16, 100, 16);
+    for (const std::size_t states : {1u, 3u, 5u, 8u, 13u, 32u}) check_all(61, 35, states, 100, 16);
+}
+
+TEST_CASE("the device's scan keeps a memory of a second") {
+    check_scan<false, false>(20011, 3, 4, 48000, 256);
+    check_scan<false, true>(20011, 3, 4, 48000, 16);
+    check_scan<true, true>(20011, 3, 4, 96000, 1024);
+}

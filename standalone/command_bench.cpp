@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a model costs on this machine: live by block size and instruction set, rendering by threads, and how much of the
 // machine's measured multiply-add peak that is. Every figure is the best of many short runs: what the code can do when
-// nothing else disturbs it.
+// nothing else disturbs it. --callback measures the opposite: every single callback, disturbances and all.
+#include "bench_callback.h"
 #include "commands.h"
 
 #include "serpent/kernels/peak.h"
@@ -18,6 +19,7 @@
 #include <iostream>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -61,14 +63,15 @@ struct Buffers {
 
 struct StreamFigure {
     kernels::Isa isa;
-    int block;
-    double ns_per_sample;
+    int block, instances;
+    double ns_per_sample;  // of all instances together
 };
 
-StreamFigure bench_stream(const std::shared_ptr<const Model>& model, kernels::Isa isa, int block, double seconds) {
-    Stream stream(model, {.isa = isa});
+StreamFigure bench_stream(const std::shared_ptr<const Model>& model, kernels::Isa isa, int block, int instances,
+                          double seconds) {
+    Stream stream(model, {.isa = isa, .instances = instances});
     stream.prepare(model->config.sample_rate, block);
-    Buffers buffers(model->config.channels, static_cast<std::size_t>(block));
+    Buffers buffers(stream.channels(), static_cast<std::size_t>(block));
     const int calls = std::max(1, 1024 / block);
     double best = std::numeric_limits<double>::infinity();
     const auto begin = Clock::now();
@@ -77,7 +80,7 @@ StreamFigure bench_stream(const std::shared_ptr<const Model>& model, kernels::Is
         for (int i = 0; i < calls; ++i) stream.process(buffers.in.data(), buffers.out.data(), block);
         best = std::min(best, ns_since(start) / (calls * block));
     } while (ns_since(begin) < seconds * 1e9);
-    return {stream.isa(), block, best};
+    return {stream.isa(), block, instances, best};
 }
 
 struct RenderFigure {
@@ -116,6 +119,7 @@ struct Report {
     std::vector<StreamFigure> streams;
     std::vector<RenderFigure> renders;
     std::vector<std::pair<kernels::Isa, double>> peaks;  // multiply-adds per ns of one core
+    std::optional<CallbackReport> callback;
 
     double real_time_factor(double ns_per_sample) const { return 1e9 / (ns_per_sample * sample_rate); }
     double peak(kernels::Isa isa) const {
@@ -131,7 +135,7 @@ struct Report {
     StreamFigure headline() const {
         const kernels::Isa isa = kernels::default_isa();
         return *std::find_if(streams.begin(), streams.end(), [&](const StreamFigure& f) {
-            return f.isa == isa && f.block == headline_block;
+            return f.isa == isa && f.block == headline_block && f.instances == 1;
         });
     }
 };
@@ -140,11 +144,12 @@ Report measure(const std::shared_ptr<const Model>& model, double seconds) {
     kernels::default_isa();  // a wrong SERPENT_ISA is told before the measurements, not after
     const auto isas = kernels::available_isas();
     const auto threads = thread_counts();
-    const double each = seconds / static_cast<double>(isas.size() * (1 + std::size(blocks)) + 2 * threads.size());
-    Report report{model->macs_per_sample(), model->config.sample_rate, {}, {}, {}};
+    const double each = seconds / static_cast<double>(isas.size() * (2 + std::size(blocks)) + 2 * threads.size());
+    Report report{model->macs_per_sample(), model->config.sample_rate, {}, {}, {}, {}};
     for (const kernels::Isa isa : isas) {
         report.peaks.emplace_back(isa, kernels::measure_peak_macs_per_ns(isa, each));
-        for (const int block : blocks) report.streams.push_back(bench_stream(model, isa, block, each));
+        for (const int block : blocks) report.streams.push_back(bench_stream(model, isa, block, 1, each));
+        report.streams.push_back(bench_stream(model, isa, headline_block, 2, each));
     }
     for (const int n : threads) report.renders.push_back(bench_render(model, n, 2 * each));
     return report;
@@ -152,26 +157,46 @@ Report measure(const std::shared_ptr<const Model>& model, double seconds) {
 
 std::string name(kernels::Isa isa) { return std::string(kernels::isa_name(isa)); }
 
+nlohmann::ordered_json callback_json(const CallbackReport& report) {
+    const auto json = [](const Percentiles& p) {
+        return nlohmann::ordered_json{{"p50_us", p.p50}, {"p99_us", p.p99}, {"p99_9_us", p.p99_9}, {"max_us", p.max}};
+    };
+    return {{"block", report.block}, {"callbacks", report.callbacks}, {"overruns", report.overruns},
+            {"stream", json(report.stream)}, {"control", json(report.control)}};
+}
+
+void print_callback(const CallbackReport& report) {
+    std::cout << "\nOne callback of " << report.block << " samples, " << report.callbacks << " in real time: microseconds\n"
+              << "                p50       p99     p99.9       max   p99.9/p50\n" << std::setprecision(2);
+    for (const auto& [label, p] : {std::pair("model", report.stream), std::pair("control", report.control)})
+        std::cout << "  " << std::left << std::setw(8) << label << std::right << std::setw(9) << p.p50 << std::setw(10) << p.p99
+                  << std::setw(10) << p.p99_9 << std::setw(10) << p.max << std::setw(12) << p.p99_9 / p.p50 << '\n';
+    std::cout << "  control: a loop in registers as long as the median callback, right after each; what it shows is the\n"
+                 "  machine's noise. Callbacks that took longer than their samples last: " << report.overruns << ".\n";
+}
+
 void print_json(const Report& report) {
     using nlohmann::ordered_json;
     const StreamFigure headline = report.headline();
     const kernels::Isa isa = kernels::default_isa();
     ordered_json streams = ordered_json::array(), renders = ordered_json::array(), peaks = ordered_json::array();
     for (const auto& f : report.streams)
-        streams.push_back({{"isa", name(f.isa)}, {"block", f.block}, {"ns_per_sample", f.ns_per_sample},
+        streams.push_back({{"isa", name(f.isa)}, {"block", f.block}, {"instances", f.instances},
+                           {"ns_per_sample", f.ns_per_sample},
                            {"real_time_factor", report.real_time_factor(f.ns_per_sample)},
-                           {"gflops", 2.0 * static_cast<double>(report.macs) / f.ns_per_sample},
-                           {"peak_share", report.share(f.ns_per_sample, f.isa)}});
+                           {"gflops", 2.0 * f.instances * static_cast<double>(report.macs) / f.ns_per_sample},
+                           {"peak_share", f.instances * report.share(f.ns_per_sample, f.isa)}});
     for (const auto& f : report.renders)
         renders.push_back({{"isa", name(isa)}, {"threads", f.threads}, {"ns_per_sample", f.ns_per_sample},
                            {"real_time_factor", report.real_time_factor(f.ns_per_sample)},
                            {"speedup", report.speedup(f)}, {"peak_share", report.share(f.ns_per_sample, isa, f.threads)}});
     for (const auto& [which, macs_per_ns] : report.peaks)
         peaks.push_back({{"isa", name(which)}, {"gflops_per_core", 2.0 * macs_per_ns}});
-    const ordered_json object = {
+    ordered_json object = {
         {"ns_per_sample", headline.ns_per_sample}, {"block", headline.block}, {"isa", name(headline.isa)},
         {"results", {{"macs_per_sample", report.macs}, {"sample_rate", report.sample_rate}, {"stream", streams},
                      {"render", renders}, {"peak", peaks}}}};
+    if (report.callback) object["results"]["callback"] = callback_json(*report.callback);
     std::cout << object.dump(2) << '\n';
 }
 
@@ -181,25 +206,29 @@ void print_tables(const Report& report) {
               << report.sample_rate << " Hz\n\nLive: ns per sample by block size\n  " << std::left << std::setw(9) << "isa"
               << std::right;
     for (const int block : blocks) std::cout << std::setw(10) << block;
-    std::cout << std::setw(16) << "x real time" << std::setw(11) << "GFLOP/s" << std::setw(9) << "peak" << std::setw(9)
+    std::cout << std::setw(10) << "64 x 2" << std::setw(8) << "x 2/1" << std::setw(14) << "x real time"
+              << std::setw(11) << "GFLOP/s" << std::setw(9) << "peak" << std::setw(9)
               << "share" << '\n';
+    double mono_ns = 0.0;
     for (const auto& f : report.streams) {
+        if (f.block == headline_block && f.instances == 1) mono_ns = f.ns_per_sample;
         if (f.block == blocks[0]) std::cout << "  " << std::left << std::setw(9) << name(f.isa) << std::right;
         std::cout << std::setw(10) << f.ns_per_sample;
-        if (f.block != *std::rbegin(blocks)) continue;
-        std::cout << std::setw(16) << report.real_time_factor(f.ns_per_sample) << std::setw(11)
-                  << 2.0 * static_cast<double>(report.macs) / f.ns_per_sample << std::setw(9) << 2.0 * report.peak(f.isa)
-                  << std::setw(8) << percent(report.share(f.ns_per_sample, f.isa)) << "%\n";
+        if (f.instances == 1) continue;
+        std::cout << std::setw(8) << std::setprecision(2) << f.ns_per_sample / mono_ns << std::setprecision(1) << std::setw(14)
+                  << report.real_time_factor(mono_ns) << std::setw(11) << 2.0 * static_cast<double>(report.macs) / mono_ns
+                  << std::setw(9) << 2.0 * report.peak(f.isa) << std::setw(8) << percent(report.share(mono_ns, f.isa)) << "%\n";
     }
     const kernels::Isa isa = kernels::default_isa();
-    std::cout << "  The last four columns are for blocks of " << *std::rbegin(blocks)
-              << "; peak: multiply-adds in registers on one core, measured now.\n\nRendering on " << name(isa) << '\n'
+    std::cout << "  64 x 2: two instances, as for stereo. The last four columns are for one, blocks of " << headline_block
+              << ";\n  peak: multiply-adds in registers on one core, measured now.\n\nRendering on " << name(isa) << '\n'
               << std::setw(11) << "threads" << std::setw(12) << "ns/sample" << std::setw(14) << "x real time"
               << std::setw(10) << "scaling" << std::setw(9) << "share" << '\n';
     for (const auto& f : report.renders)
         std::cout << std::setw(11) << f.threads << std::setw(12) << f.ns_per_sample << std::setw(14)
                   << report.real_time_factor(f.ns_per_sample) << std::setw(9) << report.speedup(f) << "x" << std::setw(8)
                   << percent(report.share(f.ns_per_sample, isa, f.threads)) << "%\n";
+    if (report.callback) print_callback(*report.callback);
 }
 
 } // namespace
@@ -208,7 +237,7 @@ CLI::App* add_bench_command(CLI::App& app) {
     struct Options {
         std::string model;
         bool json = false;
-        double seconds = 4.0;
+        double seconds = 4.0, callback_seconds = 0.0;
     };
     auto options = std::make_shared<Options>();
     CLI::App* command = app.add_subcommand("bench", "Measure what a model costs on this machine, live and rendering");
@@ -216,9 +245,14 @@ CLI::App* add_bench_command(CLI::App& app) {
     command->add_option("--seconds", options->seconds, "How long to measure, all together; longer is steadier")
         ->check(CLI::Range(0.1, 3600.0))
         ->capture_default_str();
+    command->add_option("--callback", options->callback_seconds,
+                        "Also time every callback of 64 samples in real time, for so many seconds (300: five minutes)")
+        ->check(CLI::Range(0.1, 86400.0));
     command->add_flag("--json", options->json, "Print JSON for a program");
     command->callback([options] {
-        const Report report = measure(std::make_shared<const Model>(Model::load(options->model)), options->seconds);
+        const auto model = std::make_shared<const Model>(Model::load(options->model));
+        Report report = measure(model, options->seconds);
+        if (options->callback_seconds > 0.0) report.callback = bench_callback(model, headline_block, options->callback_seconds);
         if (options->json)
             print_json(report);
         else

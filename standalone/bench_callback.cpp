@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "bench_callback.h"
+
+#include "progress.h"
+#include "serpent/stream.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using namespace serpent;
+using Clock = std::chrono::steady_clock;
+
+double us_since(Clock::time_point start) { return std::chrono::duration<double, std::micro>(Clock::now() - start).count(); }
+
+/// `rounds` multiplications, each waiting for the one before: no memory, no branches that could be guessed wrong.
+std::uint64_t spin(std::uint64_t rounds, std::uint64_t value) {
+    for (std::uint64_t i = 0; i < rounds; ++i) value = value * 6364136223846793005u + 1442695040888963407u;
+    return value;
+}
+
+/// Rounds of spin() that take `us` microseconds.
+std::uint64_t rounds_of(double us) {
+    constexpr std::uint64_t probe = 20000;
+    volatile std::uint64_t sink = 1;
+    double best = 1e30;
+    for (int i = 0; i < 50; ++i) {
+        const auto start = Clock::now();
+        sink = spin(probe, sink);
+        best = std::min(best, us_since(start));
+    }
+    return static_cast<std::uint64_t>(std::max(1.0, static_cast<double>(probe) * us / best));
+}
+
+Percentiles percentiles(std::vector<float> us) {
+    if (us.empty()) return {};
+    std::sort(us.begin(), us.end());
+    const auto at = [&](double share) { return us[static_cast<std::size_t>(share * static_cast<double>(us.size() - 1))]; };
+    return {at(0.5), at(0.99), at(0.999), us.back()};
+}
+
+} // namespace
+
+CallbackReport bench_callback(const std::shared_ptr<const Model>& model, int block, double seconds) {
+    const double rate_hz = model->config.sample_rate, period_us = 1e6 * block / rate_hz;
+    Stream stream(model);
+    stream.prepare(rate_hz, block);
+    const auto length = static_cast<std::size_t>(block);
+    std::vector<float> signal(length);
+    std::vector<std::vector<float>> output(static_cast<std::size_t>(stream.channels()), std::vector<float>(length));
+    const std::vector<const float*> in(output.size(), signal.data());
+    std::vector<float*> out;
+    for (auto& channel : output) out.push_back(channel.data());
+
+    std::size_t sample = 0;
+    const auto callback = [&] {
+        for (float& v : signal) v = 0.4f * static_cast<float>(std::sin(0.03 * static_cast<double>(sample++)));
+        const auto start = Clock::now();
+        stream.process(in.data(), out.data(), block);
+        return static_cast<float>(us_since(start));
+    };
+    std::vector<float> first(200);
+    for (float& us : first) us = callback();
+    const std::uint64_t rounds = rounds_of(percentiles(first).p50);
+
+    const auto total = static_cast<std::size_t>(std::max(1.0, std::ceil(seconds * rate_hz / block)));
+    std::vector<float> stream_us(total), control_us(total);
+    volatile std::uint64_t sink = 1;
+    Progress progress("callbacks");
+    const auto begin = Clock::now();
+    for (std::size_t i = 0; i < total; ++i) {
+        const std::chrono::duration<double, std::micro> due(static_cast<double>(i) * period_us);
+        std::this_thread::sleep_until(begin + std::chrono::duration_cast<Clock::duration>(due));
+        stream_us[i] = callback();
+        const auto start = Clock::now();
+        sink = spin(rounds, sink);
+        control_us[i] = static_cast<float>(us_since(start));
+        if (i % 256 == 0) progress.update(static_cast<double>(i) / static_cast<double>(total));
+    }
+    CallbackReport report{total, block, 0, percentiles(stream_us), percentiles(control_us)};
+    for (const float us : stream_us) report.overruns += us > period_us;
+    return report;
+}

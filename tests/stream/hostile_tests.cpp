@@ -64,7 +64,10 @@ TEST_CASE("hostile signals are survived and forgotten", "[hostile]") {
         const auto model = shipped_model(name);
         // 12 time constants leave 6e-6 of a state, but the steps change with the signal, so the memory is an estimate; and
         // what the layers behind the first forget starts when the first has.
-        const double memory_s = std::clamp(2 * 12 * time_constants(*model).longest_samples / rate_hz, 2.0, 15.0);
+        const double longest_s = time_constants(*model).longest_samples / rate_hz;
+        const double memory_s = std::clamp(2 * 12 * longest_s, 2.0, 15.0);
+        // Some remember for longer than a test may take; a tenth of a second moves their slowest state by little.
+        const double remembered = 0.01 * std::exp(-memory_s / longest_s);
         const auto answer_after = [&](const auto& interruption) {
             Stream stream(model);
             bool finite = true;
@@ -80,7 +83,7 @@ TEST_CASE("hostile signals are survived and forgotten", "[hostile]") {
             const auto got = answer_after(hostile.sample);
             const Distance d = distance(expected, got);
             CAPTURE(d.rms, d.max);
-            CHECK(d.within(1e-3, 1e-2));
+            CHECK(d.within(1e-3 + remembered, 1e-2 + 10 * remembered));
         }
     }
 }
@@ -91,8 +94,9 @@ TEST_CASE("a minute of DC is survived and forgotten", "[hostile]") {
         Stream stream(model), fresh(model);
         bool finite = true;
         play_long(stream, 60, [](std::size_t) { return 0.9f; }, &finite);
-        const auto got = play_long(stream, 20, guitar, &finite), expected = play_long(fresh, 20, guitar, &finite);
-        CAPTURE(name, distance(expected, got).rms);
+        const double memory_s = std::clamp(8 * time_constants(*model).longest_samples / rate_hz, 20.0, 250.0);
+        const auto got = play_long(stream, memory_s, guitar, &finite), expected = play_long(fresh, memory_s, guitar, &finite);
+        CAPTURE(name, memory_s, distance(expected, got).rms);
         CHECK(finite);
         // Steps below half a rounding stall: a state whose time constant is tau samples may stop tau * 6e-8 of itself away
         // from where it should be, some per cent for the slowest of these.

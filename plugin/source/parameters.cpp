@@ -70,6 +70,10 @@ ControlParameter::ControlParameter(int slot, int index)
                            juce::String(slot == 0 ? "A" : "B") + " Control " + juce::String(index + 1)),
       slot_name_(slot == 0 ? "A" : "B"), generic_name_("Control " + juce::String(index + 1)) {}
 
+void ControlParameter::setValue(float normalised) {
+    normalised_.store(std::isfinite(normalised) ? juce::jlimit(0.0f, 1.0f, normalised) : getDefaultValue(), std::memory_order_relaxed);
+}
+
 void ControlParameter::show(const Control* control) {
     const std::lock_guard lock(mutex_);
     control_ = control ? *control : Control{};

@@ -68,7 +68,7 @@ public:
     float model_value(float normalised) const noexcept;
 
     float getValue() const override { return normalised_.load(std::memory_order_relaxed); }
-    void setValue(float normalised) override { normalised_.store(juce::jlimit(0.0f, 1.0f, normalised), std::memory_order_relaxed); }
+    void setValue(float normalised) override;
     float getDefaultValue() const override { return default_.load(std::memory_order_relaxed); }
     const juce::NormalisableRange<float>& getNormalisableRange() const override { return range_; }
     juce::String getName(int maximum_length) const override;

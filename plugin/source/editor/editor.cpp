@@ -37,11 +37,12 @@ Editor::Editor(Processor& owner)
     model_.setBounds(area);
     banner_.setBounds(area.removeFromBottom(50).reduced(12, 7));
 
+    // Read before the limits below resize the window for the first time, which would be saved.
+    const int saved = owner.editor_width > 0 ? owner.editor_width.load() : settings_->editor_width();
     setResizable(true, true);
     getConstrainer()->setFixedAspectRatio(static_cast<double>(base_width) / base_height);
     setResizeLimits(juce::roundToInt(least_scale * base_width), juce::roundToInt(least_scale * base_height),
                     juce::roundToInt(most_scale * base_width), juce::roundToInt(most_scale * base_height));
-    const int saved = owner.editor_width > 0 ? owner.editor_width.load() : settings_->editor_width();
     set_scale(saved > 0 ? static_cast<double>(saved) / base_width : 1.0);
     owner.changes.addChangeListener(this);
     update();

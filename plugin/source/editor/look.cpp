@@ -3,29 +3,31 @@
 
 #include "factory_data.h"
 
-#include <array>
-
 namespace serpent::plugin {
 
 namespace {
 
 constexpr float card_radius = 8.0f;
 
-/// The typeface that comes with the build, if one does; else the system's.
-juce::Typeface::Ptr typeface(Weight weight) {
-    static const std::array<juce::Typeface::Ptr, 2> faces = [] {
-        std::array<juce::Typeface::Ptr, 2> found;
+/// The typefaces that come with the build, if they do. They go before JUCE does, which a static would not.
+struct Faces {
+    Faces() {
         for (int i = 0; i < factory_data::namedResourceListSize; ++i) {
             const char* name = factory_data::namedResourceList[i];
             const juce::String file = factory_data::getNamedResourceOriginalFilename(name);
             int size = 0;
             const char* data = factory_data::getNamedResource(name, size);
-            if (file == "Inter-Regular.otf") found[0] = juce::Typeface::createSystemTypefaceFor(data, static_cast<std::size_t>(size));
-            if (file == "Inter-SemiBold.otf") found[1] = juce::Typeface::createSystemTypefaceFor(data, static_cast<std::size_t>(size));
+            if (file == "Inter-Regular.otf") regular = juce::Typeface::createSystemTypefaceFor(data, static_cast<std::size_t>(size));
+            if (file == "Inter-SemiBold.otf") strong = juce::Typeface::createSystemTypefaceFor(data, static_cast<std::size_t>(size));
         }
-        return found;
-    }();
-    return faces[weight == Weight::strong ? 1 : 0];
+    }
+    juce::Typeface::Ptr regular, strong;
+};
+
+/// Null: the system's.
+juce::Typeface::Ptr typeface(Weight weight) {
+    const juce::SharedResourcePointer<Faces> faces;
+    return weight == Weight::strong ? faces->strong : faces->regular;
 }
 
 } // namespace
@@ -43,7 +45,13 @@ void draw_card(juce::Graphics& g, juce::Rectangle<float> area) {
     g.drawRoundedRectangle(area.reduced(0.5f), card_radius, 1.0f);
 }
 
-Look::Look() {
+struct Look::Keeper {
+    juce::SharedResourcePointer<Faces> faces;  // made once for all of an editor's life
+};
+
+Look::~Look() = default;
+
+Look::Look() : keeper_(std::make_unique<Keeper>()) {
     using juce::PopupMenu, juce::TextButton, juce::Label, juce::TextEditor, juce::Slider;
     setColour(PopupMenu::backgroundColourId, colour::raised);
     setColour(PopupMenu::textColourId, colour::text);

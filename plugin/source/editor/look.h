@@ -4,6 +4,8 @@
 
 #include <juce_gui_basics/juce_gui_basics.h>
 
+#include <memory>
+
 namespace serpent::plugin {
 
 namespace colour {
@@ -23,6 +25,7 @@ void draw_card(juce::Graphics& g, juce::Rectangle<float> area);
 class Look : public juce::LookAndFeel_V4 {
 public:
     Look();
+    ~Look() override;
 
     /// On a component: a knob whose arc begins in the middle; a button that shows as a lamp; one that stands out.
     static constexpr const char* bipolar = "bipolar";
@@ -39,6 +42,10 @@ public:
     void drawPopupMenuBackgroundWithOptions(juce::Graphics&, int width, int height, const juce::PopupMenu::Options&) override;
     void drawCornerResizer(juce::Graphics&, int width, int height, bool over, bool dragging) override;
     std::unique_ptr<juce::FocusOutline> createFocusOutlineForComponent(juce::Component&) override;
+
+private:
+    struct Keeper;
+    std::unique_ptr<Keeper> keeper_;
 };
 
 } // namespace serpent::plugin

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The editor drawn without a display: pictures to look at, names to be read out, and no control that cannot be reached.
+#include "editor/editor.h"
+#include "processor_fixture.h"
+
+#include <catch2/catch.hpp>
+
+#include <set>
+
+using namespace serpent::plugin;
+using namespace serpent::test;
+
+namespace {
+
+void for_each(juce::Component& component, const std::function<void(juce::Component&)>& see) {
+    for (juce::Component* child : component.getChildren()) {
+        see(*child);
+        for_each(*child, see);
+    }
+}
+
+juce::Component* named(juce::Component& root, const juce::String& name) {
+    juce::Component* found = nullptr;
+    for_each(root, [&](juce::Component& c) { if (!found && c.getName() == name && !dynamic_cast<Knob*>(&c)) found = &c; });
+    return found;
+}
+
+/// Written where the build keeps its pictures.
+juce::Image picture(Editor& editor, const juce::String& name) {
+    Ready::pump(60);
+    const juce::Image image = editor.createComponentSnapshot(editor.getLocalBounds(), true, 1.0f);
+    const juce::File folder(SERPENT_PICTURES);
+    folder.createDirectory();
+    const juce::File file = folder.getChildFile(name + ".png");
+    file.deleteFile();
+    juce::FileOutputStream stream(file);
+    REQUIRE(juce::PNGImageFormat().writeImageToStream(image, stream));
+    return image;
+}
+
+/// How many different colours a picture has: an editor that draws nothing has few.
+std::size_t colours(const juce::Image& image) {
+    std::set<juce::uint32> seen;
+    for (int y = 0; y < image.getHeight(); y += 3)
+        for (int x = 0; x < image.getWidth(); x += 3) seen.insert(image.getPixelAt(x, y).getARGB());
+    return seen.size();
+}
+
+void play_a_while(Ready& ready, Editor& editor) {
+    for (int i = 0; i < 150; ++i) {
+        ready.play(sine(1600, i % 50 < 25 ? 0.4 : 0.05));
+        if (i % 5 == 0) Ready::pump(12);
+        (void)editor;
+    }
+}
+
+} // namespace
+
+TEST_CASE("pictures of the editor at 100 % and 200 %", "[editor]") {
+    Ready ready;
+    ready.session().load_model(0, model_file("zamcomp_knobs"));
+    ready.session().load_model(1, model_file("scream"));
+    ready.settle();
+    ready.processor->editor_width = Editor::base_width;
+    Editor editor(*ready.processor);
+    CHECK(editor.getWidth() == Editor::base_width);
+    for (auto* toggle : {ready.parameters().gate_on, ready.parameters().eq_on}) toggle->setValue(1.0f);
+    play_a_while(ready, editor);
+    CHECK(colours(picture(editor, "editor_100")) > 200);
+    editor.set_scale(2.0);
+    CHECK(editor.getWidth() == 2 * Editor::base_width);
+    CHECK(ready.processor->editor_width == 2 * Editor::base_width);
+    CHECK(colours(picture(editor, "editor_200")) > 200);
+    editor.set_scale(1.0);
+    editor.show_info();
+    picture(editor, "editor_info");
+}
+
+TEST_CASE("pictures of a model without knobs, and of a missing one", "[editor]") {
+    Ready ready;
+    ready.session().load_model(0, model_file("zamtube"));
+    ready.settle();
+    ready.processor->editor_width = Editor::base_width;
+    Editor editor(*ready.processor);
+    play_a_while(ready, editor);
+    picture(editor, "editor_no_knobs");
+    State state = ready.session().state();
+    state.models[0].bytes.reset();
+    state.models[0].path = "/captures/gone.safetensors";
+    ready.session().restore(state);
+    picture(editor, "editor_missing");
+}
+
+TEST_CASE("every control has a name for screen readers and takes the keyboard", "[editor]") {
+    Ready ready;
+    ready.session().load_model(0, model_file("zamcomp_knobs"));
+    ready.settle();
+    Editor editor(*ready.processor);
+    int controls = 0;
+    for_each(editor, [&](juce::Component& component) {
+        const bool control = dynamic_cast<juce::Button*>(&component) || dynamic_cast<juce::Slider*>(&component);
+        if (!control || !component.isVisible() || !component.getParentComponent()->isVisible()) return;
+        ++controls;
+        CAPTURE(component.getName().toStdString());
+        CHECK((component.getTitle().isNotEmpty() || component.getName().isNotEmpty()));
+        CHECK(component.getWantsKeyboardFocus());
+    });
+    CHECK(controls >= 30);
+}
+
+TEST_CASE("controls and parameters follow each other", "[editor]") {
+    Ready ready;
+    Editor editor(*ready.processor);
+    auto* mix = dynamic_cast<juce::Slider*>(named(editor, "Mix"));
+    REQUIRE(mix);
+    mix->setValue(0.25, juce::sendNotificationSync);
+    CHECK(ready.parameters().mix->getValue() == 0.25f);
+    ready.parameters().mix->setValue(0.75f);
+    for (int i = 0; i < 100 && mix->getValue() != 0.75; ++i) Ready::pump(10);
+    CHECK(mix->getValue() == 0.75);
+    auto* gate = dynamic_cast<juce::Button*>(named(editor, "Gate on"));
+    REQUIRE(gate);
+    gate->triggerClick();
+    for (int i = 0; i < 100 && !ready.parameters().gate_on->on(); ++i) Ready::pump(10);
+    CHECK(ready.parameters().gate_on->on());
+}
+
+TEST_CASE("an editor may close while its model loads", "[editor]") {
+    Ready ready;
+    for (int i = 0; i < 20; ++i) {
+        auto editor = std::make_unique<Editor>(*ready.processor);
+        ready.session().load_model(0, model_file(i % 2 ? "scream" : "zamcomp_knobs"));
+        Ready::pump(i % 3);
+    }
+    ready.settle();
+    CHECK(ready.session().model(0).content);
+}

@@ -4,6 +4,7 @@
 // nothing else disturbs it. --callback measures the opposite: every single callback, disturbances and all.
 #include "bench_callback.h"
 #include "commands.h"
+#include "generator_bench.h"
 
 #include "serpent/kernels/peak.h"
 #include "serpent/model.h"
@@ -237,7 +238,7 @@ CLI::App* add_bench_command(CLI::App& app) {
     struct Options {
         std::string model;
         bool json = false;
-        double seconds = 4.0, callback_seconds = 0.0;
+        double seconds = 4.0, callback_seconds = 0.0, minutes = 0.0;
     };
     auto options = std::make_shared<Options>();
     CLI::App* command = app.add_subcommand("bench", "Measure what a model costs on this machine, live and rendering");
@@ -248,8 +249,15 @@ CLI::App* add_bench_command(CLI::App& app) {
     command->add_option("--callback", options->callback_seconds,
                         "Also time every callback of 64 samples in real time, for so many seconds (300: five minutes)")
         ->check(CLI::Range(0.1, 86400.0));
+    command->add_option("--minutes", options->minutes, "Generators: also time every step of so much audio")->type_name("M")
+        ->check(CLI::Range(0.0, 1440.0).description(""));
     command->add_flag("--json", options->json, "Print JSON for a program");
     command->callback([options] {
+        if (is_generator(options->model)) {
+            const auto model = std::make_shared<const GeneratorModel>(GeneratorModel::load(options->model));
+            bench_generator(model, options->seconds, options->minutes, options->json);
+            return;
+        }
         const auto model = std::make_shared<const Model>(Model::load(options->model));
         Report report = measure(model, options->seconds);
         if (options->callback_seconds > 0.0) report.callback = bench_callback(model, headline_block, options->callback_seconds);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "commands.h"
+#include "info_text.h"
 
+#include "serpent/generator_model.h"
 #include "serpent/model.h"
 
 #include <nlohmann/json.hpp>
@@ -37,18 +39,21 @@ std::string shown(const std::string& text, std::size_t margin) {
 
 constexpr int label_width = 13;
 
-void line(const std::string& label, const std::string& value) {
+} // namespace
+
+void info_line(const std::string& label, const std::string& value) {
     if (value.empty()) return;
     std::cout << std::left << std::setw(label_width) << label << shown(value, label_width) << '\n';
 }
 
-/// Three significant digits, or all those before the point.
 std::string rounded(double value) {
     std::ostringstream text;
     if (std::fabs(value) >= 1000 && std::fabs(value) < 1e9) text << std::fixed << std::setprecision(0) << value;
     else text << std::setprecision(3) << value;
     return text.str();
 }
+
+namespace {
 
 std::string rounded_time(double milliseconds) {
     if (!std::isfinite(milliseconds)) return "for ever";
@@ -75,7 +80,8 @@ ordered_json config_json(const serpent::ModelConfig& config) {
             {"final_norm", config.final_norm}, {"skip", config.skip}, {"controls", controls}};
 }
 
-/// The training record, which may hold anything: null when it is no JSON or nested beyond reason.
+} // namespace
+
 ordered_json parse_training(const std::string& text) {
     bool too_deep = false;
     const auto keep = [&](int depth, ordered_json::parse_event_t, ordered_json&) {
@@ -89,7 +95,7 @@ ordered_json parse_training(const std::string& text) {
 void print_training(const std::string& text) {
     if (text.empty()) return;
     const ordered_json record = parse_training(text);
-    if (!record.is_object()) return line("Training", text.substr(0, 200));
+    if (!record.is_object()) return info_line("Training", text.substr(0, 200));
     std::cout << "Training\n";
     for (const auto& [key, value] : record.items()) {
         if (value.is_array() && value.size() > 8) continue;  // curves are for programs: --json has them
@@ -100,39 +106,45 @@ void print_training(const std::string& text) {
     }
 }
 
+void print_about(const serpent::Metadata& about) {
+    info_line("Name", about.name);
+    info_line("Author", about.author);
+    info_line("Licence", about.license);
+    info_line("Gear", about.gear);
+    info_line("Description", about.description);
+}
+
+namespace {
+
 void print_card(const Model& model) {
     const auto& config = model.config;
     const auto& about = model.metadata;
     const auto number = [](auto value) { return std::to_string(value); };
-    line("Name", about.name);
-    line("Author", about.author);
-    line("Licence", about.license);
-    line("Gear", about.gear);
-    line("Description", about.description);
-    line("Model", config.kind + ", " + number(config.channels) + (config.channels == 1 ? " channel" : " channels") + " at " +
+    print_about(about);
+    info_line("Model", config.kind + ", " + number(config.channels) + (config.channels == 1 ? " channel" : " channels") + " at " +
                       number(config.sample_rate) + " Hz");
-    line("Size", number(config.n_layers) + " layers, d_model " + number(config.d_model) + ", d_inner " +
+    info_line("Size", number(config.n_layers) + " layers, d_model " + number(config.d_model) + ", d_inner " +
                      number(config.d_inner()) + ", d_state " + number(config.d_state) + ", d_conv " + number(config.d_conv) +
                      ", dt_rank " + number(config.dt_rank));
-    line("Options", std::string(config.a == serpent::DecayShape::tied ? "one decay per channel" : "full A") +
+    info_line("Options", std::string(config.a == serpent::DecayShape::tied ? "one decay per channel" : "full A") +
                         (config.b_bar == serpent::BBar::ema ? ", ema input" : ", Euler input") +
                         (has_biases(model) ? ", biases" : "") + (config.final_norm ? ", final norm" : "") +
                         (config.skip ? ", skip" : ""));
     const auto parameters = model.parameter_count(), macs = model.macs_per_sample();
-    line("Parameters", number(parameters) + " (" + rounded(static_cast<double>(parameters) * 4 / 1024) + " kB in float32)");
-    line("Cost", number(macs) + " multiply-accumulates per sample, " +
+    info_line("Parameters", number(parameters) + " (" + rounded(static_cast<double>(parameters) * 4 / 1024) + " kB in float32)");
+    info_line("Cost", number(macs) + " multiply-accumulates per sample, " +
                      rounded(static_cast<double>(macs) * config.sample_rate * 1e-6) + " million per second");
     const serpent::TimeConstants memory = serpent::time_constants(model);
     const double ms = 1000.0 / config.sample_rate;
-    line("Memory", "time constants from " + rounded_time(memory.shortest_samples * ms) + " to " +
+    info_line("Memory", "time constants from " + rounded_time(memory.shortest_samples * ms) + " to " +
                        rounded_time(memory.longest_samples * ms) + " (at silence)");
     for (const auto& control : config.controls) {
-        line("Control", control.name + ": " + rounded(control.min) + " to " + rounded(control.max) + ", default " +
+        info_line("Control", control.name + ": " + rounded(control.min) + " to " + rounded(control.max) + ", default " +
                             rounded(control.default_value) + (control.unit.empty() ? "" : " " + control.unit));
     }
-    if (about.loudness_db) line("Loudness", rounded(*about.loudness_db) + " dB for an input of -18 dBFS");
-    if (about.input_level_dbu) line("Input level", rounded(*about.input_level_dbu) + " dBu at full scale");
-    for (const auto& [key, text] : about.other) line("Other", key + ": " + text.substr(0, 200));
+    if (about.loudness_db) info_line("Loudness", rounded(*about.loudness_db) + " dB for an input of -18 dBFS");
+    if (about.input_level_dbu) info_line("Input level", rounded(*about.input_level_dbu) + " dBu at full scale");
+    for (const auto& [key, text] : about.other) info_line("Other", key + ": " + text.substr(0, 200));
     print_training(about.training);
 }
 
@@ -166,6 +178,11 @@ CLI::App* add_info_command(CLI::App& app) {
     command->add_option("MODEL", options->model, "The model file")->required();
     command->add_flag("--json", options->json, "Print JSON for a program");
     command->callback([options] {
+        if (serpent::is_generator(options->model)) {
+            const auto generator = serpent::GeneratorModel::load(options->model);
+            options->json ? print_generator_json(generator, options->model) : print_generator_card(generator);
+            return;
+        }
         const Model model = Model::load(options->model);
         if (options->json) print_json(model, options->model);
         else print_card(model);

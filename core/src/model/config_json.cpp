@@ -57,6 +57,8 @@ ModelConfig parse_config(std::string_view text) {
     if (!object.is_object()) throw Error("config must be a JSON object");
     ModelConfig config;
     required(object, "", "kind", config.kind);
+    if (config.kind == "generator")
+        fail("kind", "is \"generator\": this model makes sound of its own, with `serpent generate` or `serpent live`");
     required(object, "", "sample_rate", config.sample_rate);
     optional(object, "", "channels", config.channels);
     read_stack(object, "", config);
@@ -124,9 +126,6 @@ void fields::check_stack(const ModelConfig& config, const std::string& prefix) {
 }
 
 void check_config(const ModelConfig& config) {
-    if (config.kind == "generator") {
-        fail("kind", "is \"generator\": this model makes sound of its own, with `serpent generate` or `serpent live`");
-    }
     if (config.kind != "effect") {
         fail("kind", "is " + printable(config.kind) + "; this version of serpent plays \"effect\" models only");
     }

@@ -47,10 +47,9 @@ std::size_t colours(const juce::Image& image) {
 }
 
 void play_a_while(Ready& ready, Editor& editor) {
-    for (int i = 0; i < 150; ++i) {
-        ready.play(sine(1600, i % 50 < 25 ? 0.4 : 0.05));
-        if (i % 5 == 0) Ready::pump(12);
-        (void)editor;
+    for (int i = 0; i < 240; ++i) {  // 8 s of sound in a hurry: as many looks at the levels as the timer would take
+        ready.play(sine(1600, i % 60 < 25 ? 0.4 : 0.05 * std::exp(-0.02 * (i % 60))));
+        editor.look_at_levels();
     }
 }
 
@@ -65,6 +64,9 @@ TEST_CASE("pictures of the editor at 100 % and 200 %", "[editor]") {
     Editor editor(*ready.processor);
     CHECK(editor.getWidth() == Editor::base_width);
     for (auto* toggle : {ready.parameters().gate_on, ready.parameters().eq_on}) toggle->setValue(1.0f);
+    Parameters& p = ready.parameters();
+    p.eq_low_db->setValue(0.65f), p.eq_mid_db->setValue(0.4f), p.eq_high_db->setValue(0.6f);
+    ready.session().set_preset(0, "Compressor, Two Knobs");
     play_a_while(ready, editor);
     CHECK(colours(picture(editor, "editor_100")) > 200);
     editor.set_scale(2.0);

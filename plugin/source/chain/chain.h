@@ -30,6 +30,9 @@ public:
     void process(juce::dsp::AudioBlock<float> io, bool bypassed = false) noexcept;
     void reset() noexcept { fresh_.store(true, std::memory_order_relaxed); }
 
+    /// As the knobs say now.
+    EqualizerSettings equalizer_settings() const noexcept;
+
     ModelStage models;
     Cabinet cabinet;
     Meter input_meter, output_meter;
@@ -44,7 +47,6 @@ private:
     void play_models(Block io) noexcept;
     void play_after_models(Block io) noexcept;
     void mix_with(Block dry, Block io) noexcept;
-    EqualizerSettings equalizer_settings() const noexcept;
 
     const Parameters& parameters_;
     double sample_rate_hz_ = 0.0;

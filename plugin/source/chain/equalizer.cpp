@@ -13,8 +13,27 @@ constexpr std::size_t smoothing_step = 32;  // samples between coefficient updat
 constexpr double ramp_s = 0.03;
 
 using Coefficients = juce::dsp::IIR::ArrayCoefficients<float>;  // arrays, so that nothing is allocated
+using Bands = std::array<std::array<float, 6>, 3>;
+
+Bands bands_of(const EqualizerSettings& s, double rate_hz) noexcept {
+    const auto gain = [](float db) { return juce::Decibels::decibelsToGain(db); };
+    const auto at = [&](float hz) { return std::min(hz, 0.45f * static_cast<float>(rate_hz)); };
+    return {Coefficients::makeLowShelf(rate_hz, at(low_hz), shelf_q, gain(s.low_db)),
+            Coefficients::makePeakFilter(rate_hz, at(s.mid_hz), bell_q, gain(s.mid_db)),
+            Coefficients::makeHighShelf(rate_hz, at(high_hz), shelf_q, gain(s.high_db))};
+}
 
 } // namespace
+
+std::vector<double> equalizer_gains_db(const EqualizerSettings& settings, const std::vector<double>& frequencies_hz, double rate_hz) {
+    std::vector<double> gains(frequencies_hz.size(), 1.0);
+    for (const auto& band : bands_of(settings, rate_hz)) {
+        const juce::dsp::IIR::Coefficients<float> filter(band);
+        for (std::size_t i = 0; i < gains.size(); ++i) gains[i] *= filter.getMagnitudeForFrequency(frequencies_hz[i], rate_hz);
+    }
+    for (double& gain : gains) gain = juce::Decibels::gainToDecibels(gain);
+    return gains;
+}
 
 void Equalizer::prepare(const juce::dsp::ProcessSpec& spec) {
     sample_rate_hz_ = spec.sampleRate;
@@ -42,12 +61,9 @@ void Equalizer::snap(const EqualizerSettings& settings) noexcept {
 }
 
 void Equalizer::update_filters() noexcept {
-    const auto gain = [&](Value v) { return juce::Decibels::decibelsToGain(values_[v].getCurrentValue()); };
-    const float highest_hz = 0.45f * static_cast<float>(sample_rate_hz_);
-    const auto at = [&](float hz) { return std::min(hz, highest_hz); };
-    *low_.state = Coefficients::makeLowShelf(sample_rate_hz_, at(low_hz), shelf_q, gain(low_db));
-    *mid_.state = Coefficients::makePeakFilter(sample_rate_hz_, at(values_[mid_hz].getCurrentValue()), bell_q, gain(mid_db));
-    *high_.state = Coefficients::makeHighShelf(sample_rate_hz_, at(high_hz), shelf_q, gain(high_db));
+    const auto now = [&](Value v) { return values_[v].getCurrentValue(); };
+    const Bands bands = bands_of({now(low_db), now(mid_db), now(mid_hz), now(high_db)}, sample_rate_hz_);
+    *low_.state = bands[0], *mid_.state = bands[1], *high_.state = bands[2];
 }
 
 void Equalizer::process(Block io, const EqualizerSettings& settings) noexcept {

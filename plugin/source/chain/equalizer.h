@@ -5,12 +5,17 @@
 #include "chain/fader.h"
 
 #include <array>
+#include <vector>
 
 namespace serpent::plugin {
 
 struct EqualizerSettings {
     float low_db = 0.0f, mid_db = 0.0f, mid_hz = 800.0f, high_db = 0.0f;
+    bool operator==(const EqualizerSettings&) const = default;
 };
+
+/// What it does at these frequencies, in dB, to be drawn. May allocate.
+std::vector<double> equalizer_gains_db(const EqualizerSettings& settings, const std::vector<double>& frequencies_hz, double rate_hz);
 
 class Equalizer {
 public:

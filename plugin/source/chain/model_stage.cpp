@@ -32,10 +32,14 @@ void ModelStage::prepare(double sample_rate_hz, int max_block, int channels) {
         try {
             slot.player.prepare(sample_rate_hz, max_block, channels);
         } catch (const Error& error) {  // a stereo model on a mono track
-            slot.player.load(nullptr);
-            slot.player.prepare(sample_rate_hz, max_block, channels);
-            slot.loaded = false;
             refused = error;
+            slot.loaded = false;  // so that the session loads it again when it can be played
+            slot.player.load(nullptr);
+            try {
+                slot.player.prepare(sample_rate_hz, max_block, channels);
+            } catch (const Error&) {
+                continue;  // a rate at which nothing plays: the input passes
+            }
         }
     }
     if (refused) throw *refused;

@@ -88,7 +88,7 @@ void Editor::update() {
     if (info_.isVisible() && held.content) info_.show(*held.content);
 }
 
-void Editor::timerCallback() {
+void Editor::look_at_levels() {
     header_.refresh();
     const Strip::Levels levels = strip_.refresh(1.0 / refresh_hz);
     model_.refresh(levels.input_db, levels.output_db);

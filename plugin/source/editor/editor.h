@@ -33,10 +33,12 @@ public:
     double scale() const { return static_cast<double>(getWidth()) / base_width; }
     void set_scale(double factor);
     void show_info();
+    /// What the timer does thirty times a second.
+    void look_at_levels();
 
 private:
     void changeListenerCallback(juce::ChangeBroadcaster*) override { update(); }
-    void timerCallback() override;
+    void timerCallback() override { look_at_levels(); }
     void update();
     void show_drop(bool over);
 

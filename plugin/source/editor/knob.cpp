@@ -7,7 +7,7 @@ namespace serpent::plugin {
 
 namespace {
 
-constexpr int name_height = 16, value_height = 18;
+constexpr int name_height = 16, value_height = 18, air = 4;
 constexpr float sweep = 0.75f * juce::MathConstants<float>::pi;
 
 } // namespace
@@ -92,9 +92,10 @@ void Knob::refresh() {
 
 void Knob::resized() {
     auto area = getLocalBounds();
+    const int size = std::min(area.getWidth(), area.getHeight() - name_height - value_height - 2 * air);
+    area = area.withSizeKeepingCentre(area.getWidth(), size + name_height + value_height + 2 * air);
     name_.setBounds(area.removeFromTop(name_height));
     value_.setBounds(area.removeFromBottom(value_height));
-    const int size = std::min(area.getWidth(), area.getHeight());
     slider_.setBounds(area.withSizeKeepingCentre(size, size));
 }
 

@@ -23,6 +23,8 @@ public:
     /// Turns `parameter` from now on. `accessible_name` is read out, `shown_name` drawn.
     void attach(juce::RangedAudioParameter& parameter, const juce::String& shown_name, const juce::String& accessible_name);
     void set_bipolar(bool from_middle);
+    /// Whether what it turns is heard now: else it is drawn paler, and still turns.
+    void set_heard(bool heard) { setAlpha(heard ? 1.0f : 0.42f); }
     void refresh() override;
     void resized() override;
     juce::Slider& slider() { return slider_; }

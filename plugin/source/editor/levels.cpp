@@ -11,6 +11,8 @@ namespace {
 constexpr float bottom_db = -60.0f, top_db = 6.0f;
 constexpr float fall_db_per_s = 26.0f;
 constexpr double hold_s = 1.5;
+constexpr float bars_width = 16.0f;
+constexpr float gutter = 30.0f;  // for the history's scale
 constexpr std::size_t history_points = 240;  // 8 s of 30 a second
 
 float decibels(float gain) { return juce::Decibels::gainToDecibels(gain, bottom_db); }
@@ -21,7 +23,7 @@ LevelMeter::LevelMeter(Meter& meter, const juce::String& name) : meter_(meter) {
     peak_db_.fill(bottom_db), rms_db_.fill(bottom_db), held_db_.fill(bottom_db);
     setName(name);
     setTitle(name);
-    setTooltip("Peak, RMS (bright) and the recent peak. The lamp says that it went over 0 dBFS; click to put it out.");
+    setTooltip("RMS (bright), peak and the recent peak; below, the highest peak in dBFS. The lamp says that it went over 0; click to forget both.");
     setWantsKeyboardFocus(true);
     setHasFocusOutline(true);
 }
@@ -39,6 +41,7 @@ std::unique_ptr<juce::AccessibilityHandler> LevelMeter::createAccessibilityHandl
 void LevelMeter::forget() {
     meter_.forget_clip();
     held_db_.fill(bottom_db);
+    loudest_db_ = bottom_db;
     repaint();
 }
 
@@ -47,8 +50,10 @@ float LevelMeter::refresh(double seconds) {
     bool moved = false;
     for (std::size_t c = 0; c < most_channels; ++c) {
         const float before = peak_db_[c] + rms_db_[c] + held_db_[c];
+        const float peak = decibels(meter_.take_peak(c));
+        loudest_db_ = std::max(loudest_db_, peak);
         const float fallen = peak_db_[c] - fall_db_per_s * static_cast<float>(seconds);
-        peak_db_[c] = std::max({decibels(meter_.take_peak(c)), fallen, bottom_db});
+        peak_db_[c] = std::max({peak, fallen, bottom_db});
         rms_db_[c] = std::max(bottom_db, decibels(meter_.rms(c)));
         held_for_s_[c] += seconds;
         if (peak_db_[c] >= held_db_[c] || held_for_s_[c] > hold_s) held_db_[c] = peak_db_[c], held_for_s_[c] = 0.0;
@@ -59,38 +64,53 @@ float LevelMeter::refresh(double seconds) {
     return loudest;
 }
 
+juce::Rectangle<float> LevelMeter::bars() const {
+    return getLocalBounds().toFloat().withTrimmedTop(12.0f).withTrimmedBottom(17.0f).withTrimmedLeft(static_cast<float>(getWidth()) - bars_width);
+}
+
 float LevelMeter::y_of(float db) const {
-    const auto h = static_cast<float>(getHeight()) - 14.0f;
-    return 12.0f + h * (1.0f - (std::clamp(db, bottom_db, top_db) - bottom_db) / (top_db - bottom_db));
+    const auto area = bars();
+    return area.getY() + area.getHeight() * (1.0f - (std::clamp(db, bottom_db, top_db) - bottom_db) / (top_db - bottom_db));
+}
+
+void LevelMeter::paint_bar(juce::Graphics& g, std::size_t channel, juce::Rectangle<float> bar) const {
+    g.setColour(colour::night);
+    g.fillRoundedRectangle(bar, 2.0f);
+    const juce::ColourGradient full(colour::scale, 0.0f, y_of(-18.0f), colour::amber, 0.0f, y_of(-2.0f), false);
+    const auto fill = [&](float db, float alpha) {
+        auto gradient = full;
+        gradient.multiplyOpacity(alpha);
+        g.setGradientFill(gradient);
+        g.fillRoundedRectangle(bar.withTop(y_of(db)), 2.0f);
+    };
+    if (peak_db_[channel] > bottom_db) fill(peak_db_[channel], 0.4f);
+    if (rms_db_[channel] > bottom_db) fill(rms_db_[channel], 1.0f);
+    const float held = held_db_[channel];
+    if (held <= bottom_db + 0.5f) return;
+    g.setColour(held > 0.0f ? colour::red : colour::text);
+    g.fillRect(bar.withTop(y_of(held) - 0.75f).withHeight(1.5f));
 }
 
 void LevelMeter::paint(juce::Graphics& g) {
     const int channels = std::clamp(meter_.channels(), 1, static_cast<int>(most_channels));
-    const auto width = static_cast<float>(getWidth());
-    const float gap = 2.0f, bar = (width - gap * static_cast<float>(channels - 1)) / static_cast<float>(channels);
+    const auto area = bars();
+    const float gap = 2.0f, width = (area.getWidth() - gap * static_cast<float>(channels - 1)) / static_cast<float>(channels);
     g.setColour(meter_.clipped() ? colour::red : colour::track);
-    g.fillRoundedRectangle(0.0f, 1.0f, width, 7.0f, 2.5f);
-    const juce::ColourGradient full(colour::scale, 0.0f, y_of(-18.0f), colour::amber, 0.0f, y_of(-2.0f), false);
-    for (int c = 0; c < channels; ++c) {
-        const auto i = static_cast<std::size_t>(c);
-        const float x = static_cast<float>(c) * (bar + gap), bottom = y_of(bottom_db);
-        g.setColour(colour::night);
-        g.fillRoundedRectangle(x, y_of(top_db), bar, bottom - y_of(top_db), 2.0f);
-        const auto fill = [&](float db, float alpha) {
-            auto gradient = full;
-            gradient.multiplyOpacity(alpha);
-            g.setGradientFill(gradient);
-            g.fillRect(x, y_of(db), bar, bottom - y_of(db));
-        };
-        if (peak_db_[i] > bottom_db) fill(peak_db_[i], 0.4f);
-        if (rms_db_[i] > bottom_db) fill(rms_db_[i], 1.0f);
-        if (held_db_[i] > bottom_db + 0.5f) {
-            g.setColour(held_db_[i] > 0.0f ? colour::red : colour::text);
-            g.fillRect(x, y_of(held_db_[i]) - 0.75f, bar, 1.5f);
-        }
+    g.fillRoundedRectangle(area.withY(2.0f).withHeight(6.0f), 2.5f);
+    for (int c = 0; c < channels; ++c)
+        paint_bar(g, static_cast<std::size_t>(c), area.withX(area.getX() + static_cast<float>(c) * (width + gap)).withWidth(width));
+    g.setFont(type(9.5f));
+    for (const float db : {0.0f, -12.0f, -24.0f, -36.0f, -48.0f}) {
+        g.setColour(colour::night.withAlpha(0.75f));
+        g.fillRect(area.withTop(y_of(db) - 0.5f).withHeight(1.0f));
+        g.setColour(colour::faint);
+        g.drawText(juce::String(juce::roundToInt(-db)), juce::Rectangle<float>(0.0f, y_of(db) - 6.0f, area.getX() - 4.0f, 12.0f),
+                   juce::Justification::centredRight, false);
     }
-    g.setColour(colour::night.withAlpha(0.75f));
-    for (const float db : {0.0f, -12.0f, -24.0f, -36.0f, -48.0f}) g.fillRect(0.0f, y_of(db), width, 1.0f);
+    g.setFont(type(10.5f, Weight::strong));
+    g.setColour(loudest_db_ > 0.0f ? colour::red : colour::quiet);
+    g.drawText(loudest_db_ <= bottom_db ? juce::String("-inf") : juce::String(loudest_db_, 1), getLocalBounds().removeFromBottom(14),
+               juce::Justification::centredRight, false);
 }
 
 History::History() {
@@ -107,15 +127,22 @@ void History::add(float input_db, float output_db) {
 }
 
 void History::paint(juce::Graphics& g) {
-    const auto area = getLocalBounds().toFloat();
+    const auto area = getLocalBounds().toFloat().withTrimmedLeft(gutter).withTrimmedTop(6.0f);
     const auto y_of = [&](float db) { return area.getBottom() - area.getHeight() * (std::clamp(db, bottom_db, 0.0f) - bottom_db) / -bottom_db; };
     const auto x_of = [&](std::size_t i) { return area.getX() + area.getWidth() * static_cast<float>(i) / static_cast<float>(history_points - 1); };
+    g.setColour(colour::night.withAlpha(0.45f));
+    g.fillRoundedRectangle(area, 4.0f);
     g.setFont(type(10.5f));
-    for (const float db : {-12.0f, -24.0f, -36.0f, -48.0f}) {
+    for (const float db : {0.0f, -12.0f, -24.0f, -36.0f, -48.0f}) {
         g.setColour(colour::edge.withAlpha(0.55f));
-        g.fillRect(area.getX(), y_of(db), area.getWidth(), 1.0f);
+        if (db < 0.0f) g.fillRect(area.getX(), y_of(db), area.getWidth(), 1.0f);
         g.setColour(colour::faint);
-        g.drawText(juce::String(db, 0), area.withY(y_of(db) - 12.0f).withHeight(12.0f).withTrimmedRight(4.0f), juce::Justification::bottomRight, false);
+        g.drawText(juce::String(juce::roundToInt(db)), juce::Rectangle<float>(0.0f, y_of(db) - 6.0f, gutter - 7.0f, 12.0f),
+                   juce::Justification::centredRight, false);
+    }
+    for (int s = 2; s < 8; s += 2) {
+        g.setColour(colour::edge.withAlpha(0.4f));
+        g.fillRect(x_of(history_points - 1 - static_cast<std::size_t>(30 * s)), area.getY(), 1.0f, area.getHeight());
     }
     const auto curve = [&](float Point::*level) {
         juce::Path path;
@@ -126,16 +153,18 @@ void History::paint(juce::Graphics& g) {
         }
         return path;
     };
+    const juce::Graphics::ScopedSaveState clipped(g);
+    g.reduceClipRegion(area.toNearestInt());
     juce::Path below = curve(&Point::output_db);
     below.lineTo(area.getBottomRight());
     below.lineTo(area.getBottomLeft());
     below.closeSubPath();
     g.setGradientFill(juce::ColourGradient::vertical(colour::scale.withAlpha(0.34f), area.getY(), colour::scale.withAlpha(0.02f), area.getBottom()));
     g.fillPath(below);
-    g.setColour(colour::scale);
-    g.strokePath(curve(&Point::output_db), juce::PathStrokeType(1.6f));
-    g.setColour(colour::brass.withAlpha(0.85f));
+    g.setColour(colour::brass.withAlpha(0.9f));
     g.strokePath(curve(&Point::input_db), juce::PathStrokeType(1.3f));
+    g.setColour(colour::scale);
+    g.strokePath(curve(&Point::output_db), juce::PathStrokeType(1.8f));
 }
 
 } // namespace serpent::plugin

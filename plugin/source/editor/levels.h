@@ -24,10 +24,13 @@ public:
 private:
     void forget();
     float y_of(float db) const;
+    juce::Rectangle<float> bars() const;
+    void paint_bar(juce::Graphics& g, std::size_t channel, juce::Rectangle<float> bar) const;
 
     Meter& meter_;
     std::array<float, most_channels> peak_db_{}, rms_db_{}, held_db_{};
     std::array<double, most_channels> held_for_s_{};
+    float loudest_db_ = -100.0f;  // since the user forgot it
 };
 
 /// The last seconds of input and output, so that one sees a compressor ride or a supply sag.

@@ -111,7 +111,14 @@ void Look::drawRotarySlider(juce::Graphics& g, int x, int y, int width, int heig
         g.setColour(active ? colour::brass.brighter(0.15f) : colour::brass);
         g.strokePath(arc(std::min(from, angle), std::max(from, angle)), stroke);
     }
-    const float cap = radius - 1.9f * thickness;
+    if (size > 72.0f)  // marks at the tenths, where there is room
+        for (int i = 0; i <= 10; ++i) {
+            const float a = start + 0.1f * static_cast<float>(i) * (end - start);
+            const auto dot = centre.getPointOnCircumference(radius - thickness - 1.0f, a);
+            g.setColour(colour::faint.withAlpha(0.8f));
+            g.fillEllipse(juce::Rectangle<float>(2.0f, 2.0f).withCentre(dot));
+        }
+    const float cap = radius - (size > 72.0f ? 2.3f : 1.9f) * thickness;
     const auto face = juce::Rectangle<float>(2.0f * cap, 2.0f * cap).withCentre(centre);
     g.setColour(colour::night.withAlpha(0.6f));
     g.fillEllipse(face.translated(0.0f, 2.0f).expanded(1.0f));
@@ -137,6 +144,23 @@ void Look::drawButtonBackground(juce::Graphics& g, juce::Button& button, const j
     if (quiet) return;
     g.setColour(button.getToggleState() ? colour::brass : colour::edge);
     g.drawRoundedRectangle(area, radius, 1.0f);
+}
+
+void Look::drawButtonText(juce::Graphics& g, juce::TextButton& button, bool over, bool down) {
+    if (!button.getProperties().contains(title)) return LookAndFeel_V4::drawButtonText(g, button, over, down);
+    auto area = button.getLocalBounds().toFloat().withTrimmedLeft(6.0f);
+    const juce::Font font = type(18.0f, Weight::strong);
+    g.setFont(font);
+    g.setColour(button.findColour(juce::TextButton::textColourOffId));
+    const float width = std::min(font.getStringWidthFloat(button.getButtonText()) + 2.0f, area.getWidth() - 18.0f);
+    g.drawFittedText(button.getButtonText(), area.withWidth(width).toNearestInt(), juce::Justification::centredLeft, 1, 0.8f);
+    const auto at = juce::Point<float>(area.getX() + width + 9.0f, area.getCentreY() + 1.0f);
+    juce::Path arrow;
+    arrow.startNewSubPath(at.translated(-4.0f, -2.0f));
+    arrow.lineTo(at.translated(0.0f, 2.0f));
+    arrow.lineTo(at.translated(4.0f, -2.0f));
+    g.setColour(over ? colour::text : colour::quiet);
+    g.strokePath(arrow, juce::PathStrokeType(1.6f, juce::PathStrokeType::curved, juce::PathStrokeType::rounded));
 }
 
 void Look::drawToggleButton(juce::Graphics& g, juce::ToggleButton& button, bool over, bool) {

@@ -10,7 +10,7 @@ namespace serpent::plugin {
 
 namespace colour {
 inline const juce::Colour night{0xff0d1110}, panel{0xff161c1a}, raised{0xff1f2724}, edge{0xff2c3733}, track{0xff303b37};
-inline const juce::Colour text{0xffe9ece6}, quiet{0xff97a39c}, faint{0xff5f6b65};
+inline const juce::Colour text{0xffe9ece6}, quiet{0xff97a39c}, faint{0xff7f8b85};
 inline const juce::Colour brass{0xffe0b566}, brass_dark{0xff8f6f38};   // what one turns and chooses
 inline const juce::Colour scale{0xff5fd6a0}, scale_dark{0xff2b7a5b};   // what sounds: levels, what is on
 inline const juce::Colour amber{0xfff0a04b}, red{0xffec5f55};
@@ -27,9 +27,10 @@ public:
     Look();
     ~Look() override;
 
-    /// On a component: a knob whose arc begins in the middle; a button that shows as a lamp; one that stands out.
+    /// On a component: a knob whose arc begins in the middle; a button without a frame; one that is a heading and opens a menu.
     static constexpr const char* bipolar = "bipolar";
     static constexpr const char* bare = "bare";
+    static constexpr const char* title = "title";
 
     juce::Typeface::Ptr getTypefaceForFont(const juce::Font& font) override;
     juce::Font getTextButtonFont(juce::TextButton&, int height) override;
@@ -38,6 +39,7 @@ public:
 
     void drawRotarySlider(juce::Graphics&, int x, int y, int width, int height, float position, float start, float end, juce::Slider&) override;
     void drawButtonBackground(juce::Graphics&, juce::Button&, const juce::Colour&, bool over, bool down) override;
+    void drawButtonText(juce::Graphics&, juce::TextButton&, bool over, bool down) override;
     void drawToggleButton(juce::Graphics&, juce::ToggleButton&, bool over, bool down) override;
     void drawPopupMenuBackgroundWithOptions(juce::Graphics&, int width, int height, const juce::PopupMenu::Options&) override;
     void drawCornerResizer(juce::Graphics&, int width, int height, bool over, bool dragging) override;

@@ -77,6 +77,7 @@ ModelPanel::ModelPanel(Processor& processor, Actions& actions, std::function<voi
     name_.setName("Model menu");
     name_.setTooltip("Models: load, recent, those that come with Serpent");
     name_.getProperties().set(Look::bare, true);
+    name_.getProperties().set(Look::title, true);
     name_.setHasFocusOutline(true);
     name_.onClick = [this] { actions_.model_menu(name_); };
     about_.setFont(type(13.0f));
@@ -149,57 +150,57 @@ void ModelPanel::refresh(float input_db, float output_db) {
 
 void ModelPanel::paint(juce::Graphics& g) {
     draw_card(g, getLocalBounds().toFloat());
-    g.setFont(type(11.0f));
-    auto key = history_.getBounds().translated(0, -16).withHeight(14);
-    const auto entry = [&](const juce::String& text, juce::Colour c) {
-        auto area = key.removeFromRight(58);
+    auto key = history_.getBounds().translated(0, -22).withHeight(16);
+    g.setFont(type(11.5f));
+    const auto entry = [&](const juce::String& text, juce::Colour c, int width) {
+        auto area = key.removeFromRight(width);
         g.setColour(c);
-        g.fillEllipse(area.removeFromLeft(12).toFloat().withSizeKeepingCentre(7.0f, 7.0f));
+        g.fillRoundedRectangle(area.removeFromLeft(14).toFloat().withSizeKeepingCentre(12.0f, 3.0f), 1.5f);
         g.setColour(colour::quiet);
-        g.drawText(text, area, juce::Justification::centredLeft);
+        g.drawText(text, area.withTrimmedLeft(5), juce::Justification::centredLeft);
     };
-    entry("Output", colour::scale);
-    entry("Input", colour::brass);
+    entry("Output", colour::scale, 60);
+    key.removeFromRight(8);
+    entry("Input", colour::brass, 54);
     g.setColour(colour::faint);
-    g.drawText("Level over 8 s, dB", key, juce::Justification::centredLeft);
+    g.drawText("Level in dBFS, the last 8 s", key.withTrimmedLeft(30), juce::Justification::centredLeft);
 }
 
 void ModelPanel::resized() {
     auto area = getLocalBounds().reduced(padding);
-    auto top = area.removeFromTop(34);
-    slot_a_.setBounds(top.removeFromLeft(38).reduced(0, 2));
-    slot_b_.setBounds(top.removeFromLeft(38).reduced(0, 2));
+    auto top = area.removeFromTop(44);
+    auto slots = top.removeFromLeft(80).withSizeKeepingCentre(80, 32);
+    slot_a_.setBounds(slots.removeFromLeft(40));
+    slot_b_.setBounds(slots);
     top.removeFromLeft(gap);
-    previous_.setBounds(top.removeFromLeft(28));
-    next_.setBounds(top.removeFromLeft(28));
-    normalise_.setBounds(top.removeFromRight(112));
-    match_.setBounds(top.removeFromRight(112));
-    model_on_.setBounds(top.removeFromRight(84));
+    for (IconButton* button : {&previous_, &next_}) button->setBounds(top.removeFromLeft(28).withSizeKeepingCentre(28, 32));
+    top.removeFromLeft(4);
+    for (Switch* part : {&normalise_, &match_}) part->setBounds(top.removeFromRight(112).withSizeKeepingCentre(112, 30));
+    model_on_.setBounds(top.removeFromRight(84).withSizeKeepingCentre(84, 30));
     top.removeFromRight(gap);
-    info_.setBounds(top.removeFromRight(30));
-    folder_.setBounds(top.removeFromRight(30));
-    name_.setBounds(top);
-    area.removeFromTop(2);
-    about_.setBounds(area.removeFromTop(20).withTrimmedLeft(76 + gap + 56));
+    for (IconButton* button : {&info_, &folder_}) button->setBounds(top.removeFromRight(30).withSizeKeepingCentre(30, 32));
+    top.removeFromRight(4);
+    name_.setBounds(top.removeFromTop(25));
+    about_.setBounds(top.withTrimmedLeft(3));
     area.removeFromTop(gap);
 
     const auto shown = static_cast<int>(knobs_shown_);
     if (shown > 0) {
-        const int columns = shown <= 4 ? std::max(2, shown) : 4, rows = shown <= 4 ? 1 : 2;
-        const int width = columns <= 2 ? 128 : 104;
+        const int columns = shown <= 3 ? shown : shown == 4 ? 2 : shown <= 6 ? 3 : 4, rows = (shown + columns - 1) / columns;
+        const int width = rows == 1 ? 132 : 88;
         auto grid = area.removeFromLeft(columns * width);
-        area.removeFromLeft(2 * gap);
+        area.removeFromLeft(gap);
         int at = 0;
         for (Knob& knob : knobs_) {
             if (!knob.isVisible()) continue;
             const int row = at / columns, column = at % columns;
             const int height = grid.getHeight() / rows;
             knob.setBounds(juce::Rectangle<int>(grid.getX() + column * width, grid.getY() + row * height, width, height)
-                               .withSizeKeepingCentre(width - 8, std::min(height - 4, 140)));
+                               .withSizeKeepingCentre(width - 16, std::min(height - 4, 158)));
             ++at;
         }
     }
-    area.removeFromTop(18);
+    area.removeFromTop(24);
     history_.setBounds(area);
 }
 

@@ -5,7 +5,9 @@ namespace serpent::plugin {
 
 namespace {
 
-constexpr int gap = 8, padding = 12, head = 26;
+constexpr int gap = 8, padding = 12, top = 6, head = 26;
+constexpr int knob_width = 64, knob_height = 112, meter_width = 40;
+constexpr int lamp_inset = 7;  // of a switch's lamp: they stand flush with the text of other cards
 
 } // namespace
 
@@ -16,7 +18,8 @@ Strip::Strip(Processor& processor, Actions& actions)
       cabinet_on_(*processor.parameters().cabinet_on, "Cabinet", "Cabinet on", "A loudspeaker's impulse response"),
       dc_block_(*processor.parameters().dc_block, "DC block", "DC block on", "Takes away what is below 7 Hz"),
       cabinet_folder_(IconButton::Icon::folder, "Load an impulse response"),
-      input_meter_(processor.chain().input_meter, "Input level"), output_meter_(processor.chain().output_meter, "Output level") {
+      input_meter_(processor.chain().input_meter, "Input level"), output_meter_(processor.chain().output_meter, "Output level"),
+      gate_view_(processor), curve_(processor) {
     Parameters& p = processor.parameters();
     input_.attach(*p.input_db, "Input", "Input");
     threshold_.attach(*p.gate_threshold_db, "Threshold", "Gate threshold");
@@ -35,7 +38,7 @@ Strip::Strip(Processor& processor, Actions& actions)
     cabinet_name_.onClick = [this] { actions_.cabinet_menu(cabinet_name_); };
     cabinet_folder_.onClick = [this] { actions_.choose_cabinet(); };
     for (juce::Component* part : std::initializer_list<juce::Component*>{
-             &input_, &input_meter_, &gate_on_, &threshold_, &release_, &eq_on_, &low_, &mid_, &mid_hz_, &high_, &cabinet_on_,
+             &input_, &input_meter_, &gate_on_, &gate_view_, &curve_, &threshold_, &release_, &eq_on_, &low_, &mid_, &mid_hz_, &high_, &cabinet_on_,
              &cabinet_name_, &cabinet_folder_, &cabinet_level_, &dc_block_, &mix_, &output_, &output_meter_})
         addAndMakeVisible(part);
     update();
@@ -55,15 +58,22 @@ void Strip::update() {
 Strip::Levels Strip::refresh(double seconds) {
     for (Knob* knob : {&input_, &threshold_, &release_, &low_, &mid_, &mid_hz_, &high_, &cabinet_level_, &mix_, &output_}) knob->refresh();
     for (Switch* part : {&gate_on_, &eq_on_, &cabinet_on_, &dc_block_}) part->refresh();
-    return {input_meter_.refresh(seconds), output_meter_.refresh(seconds)};
+    const auto heard = [](const Switch& on, std::initializer_list<Knob*> knobs) {
+        for (Knob* knob : knobs) knob->set_heard(on.getToggleState());
+    };
+    heard(gate_on_, {&threshold_, &release_}), heard(eq_on_, {&low_, &mid_, &mid_hz_, &high_});
+    cabinet_level_.set_heard(cabinet_on_.getToggleState() && processor_.chain().cabinet.loaded());
+    const Levels levels{input_meter_.refresh(seconds), output_meter_.refresh(seconds)};
+    gate_view_.refresh(levels.input_db), curve_.refresh();
+    return levels;
 }
 
 void Strip::paint(juce::Graphics& g) {
     for (const auto& card : {input_card_, gate_card_, eq_card_, cabinet_card_, output_card_}) draw_card(g, card.toFloat());
     g.setFont(type(13.0f, Weight::strong));
     g.setColour(colour::text);
-    g.drawText("In", input_card_.reduced(padding, 0).withHeight(head + 8), juce::Justification::centredLeft);
-    g.drawText("Out", output_card_.reduced(padding, 0).withHeight(head + 8), juce::Justification::centredLeft);
+    g.drawText("In", input_card_.reduced(padding, top).withHeight(head), juce::Justification::centredLeft);
+    g.drawText("Out", output_card_.reduced(padding, top).withHeight(head), juce::Justification::centredLeft);
 }
 
 void Strip::resized() {
@@ -73,41 +83,44 @@ void Strip::resized() {
         area.removeFromLeft(gap);
         return taken;
     };
-    input_card_ = card(128), gate_card_ = card(166), eq_card_ = card(300), cabinet_card_ = card(150), output_card_ = area;
-    const auto inside = [](juce::Rectangle<int> c) { return c.reduced(padding, 6); };
-    constexpr int knob_height = 118;
-    const auto place = [](Knob& knob, juce::Rectangle<int> where) { knob.setBounds(where.withSizeKeepingCentre(std::min(where.getWidth(), 86), knob_height)); };
+    // All knobs of the strip have one size and stand on one line.
+    input_card_ = card(knob_width + meter_width + 2 * padding + 4), gate_card_ = card(2 * knob_width + 2 * padding);
+    eq_card_ = card(4 * knob_width + 2 * padding);
+    output_card_ = area.removeFromRight(2 * knob_width + meter_width + 2 * padding + 4);
+    cabinet_card_ = area.withTrimmedRight(gap);
+    const auto inside = [](juce::Rectangle<int> c) { return c.reduced(padding, top); };
+    const auto row = [](juce::Rectangle<int> where, std::initializer_list<Knob*> knobs) {
+        where = where.removeFromBottom(knob_height);
+        for (Knob* knob : knobs) knob->setBounds(where.removeFromLeft(knob_width).reduced(2, 0));
+    };
 
     auto in = inside(input_card_);
     in.removeFromTop(head);
-    input_meter_.setBounds(in.removeFromRight(18).reduced(0, 6));
-    place(input_, in);
+    input_meter_.setBounds(in.removeFromRight(meter_width));
+    row(in, {&input_});
 
     auto gate = inside(gate_card_);
-    gate_on_.setBounds(gate.removeFromTop(head).withWidth(100));
-    place(threshold_, gate.removeFromLeft(gate.getWidth() / 2));
-    place(release_, gate);
+    gate_on_.setBounds(gate.removeFromTop(head).withWidth(100).translated(-lamp_inset, 0));
+    gate_view_.setBounds(gate.removeFromTop(26));
+    row(gate, {&threshold_, &release_});
 
     auto eq = inside(eq_card_);
-    eq_on_.setBounds(eq.removeFromTop(head).withWidth(130));
-    const int quarter = eq.getWidth() / 4;
-    for (Knob* knob : {&low_, &mid_, &mid_hz_}) place(*knob, eq.removeFromLeft(quarter));
-    place(high_, eq);
+    eq_on_.setBounds(eq.removeFromTop(head).withWidth(130).translated(-lamp_inset, 0));
+    curve_.setBounds(eq.withHeight(eq.getHeight() - knob_height).reduced(0, 1));
+    row(eq, {&low_, &mid_, &mid_hz_, &high_});
 
     auto cabinet = inside(cabinet_card_);
     auto cabinet_head = cabinet.removeFromTop(head);
     cabinet_folder_.setBounds(cabinet_head.removeFromRight(26));
-    cabinet_on_.setBounds(cabinet_head);
-    cabinet.removeFromTop(4);
+    cabinet_on_.setBounds(cabinet_head.translated(-lamp_inset, 0));
     cabinet_name_.setBounds(cabinet.removeFromTop(26));
-    place(cabinet_level_, cabinet);
+    row(cabinet.withSizeKeepingCentre(knob_width, cabinet.getHeight()), {&cabinet_level_});
 
     auto out = inside(output_card_);
     auto out_head = out.removeFromTop(head);
-    dc_block_.setBounds(out_head.removeFromRight(96));
-    output_meter_.setBounds(out.removeFromRight(18).reduced(0, 6));
-    place(mix_, out.removeFromLeft(out.getWidth() / 2));
-    place(output_, out);
+    dc_block_.setBounds(out_head.withTrimmedRight(meter_width - 12).removeFromRight(92));
+    output_meter_.setBounds(out.removeFromRight(meter_width));
+    row(out, {&mix_, &output_});
 }
 
 } // namespace serpent::plugin

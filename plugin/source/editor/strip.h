@@ -3,6 +3,7 @@
 #pragma once
 
 #include "editor/actions.h"
+#include "editor/curves.h"
 #include "editor/knob.h"
 #include "editor/levels.h"
 #include "editor/model_panel.h"
@@ -29,6 +30,8 @@ private:
     juce::TextButton cabinet_name_;
     IconButton cabinet_folder_;
     LevelMeter input_meter_, output_meter_;
+    GateView gate_view_;
+    EqualizerCurve curve_;
     juce::Rectangle<int> input_card_, gate_card_, eq_card_, cabinet_card_, output_card_;
 };
 

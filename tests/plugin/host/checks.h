@@ -33,6 +33,7 @@ struct Check {
 std::vector<Check> audio_checks();
 std::vector<Check> state_checks();
 std::vector<Check> hostile_checks();
+std::vector<Check> vst3_checks();    ///< of the interfaces themselves
 std::vector<Check> editor_checks();  ///< these need a display
 
 /// Throws Failed with `what` unless it holds.

@@ -30,7 +30,8 @@ int main(int argc, char** argv) {
     if (figures) return print_figures(subject, editor);
 
     int failures = 0, ran = 0;
-    auto groups = {audio_checks(), state_checks(), hostile_checks(), editor ? editor_checks() : std::vector<Check>{}};
+    auto groups = {audio_checks(), state_checks(), hostile_checks(), format == "vst3" ? vst3_checks() : std::vector<Check>{},
+                   editor ? editor_checks() : std::vector<Check>{}};
     for (const auto& group : groups)
         for (const Check& check : group) {
             if (!std::regex_search(check.name, std::regex(only))) continue;

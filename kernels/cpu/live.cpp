@@ -21,7 +21,7 @@ using std::size_t;
 size_t padded(size_t width, size_t lanes) { return (width + lanes - 1) / lanes * lanes; }
 
 /// Floats of a row of `width` channels.
-size_t row_stride(const LiveData& data, size_t width) { return padded(width, data.group) / data.group * data.lanes; }
+size_t row_stride(const LiveData& data, size_t width) { return padded(width * data.instances, data.lanes); }
 
 /// Walks the arrays of a LiveData: once to add up their sizes, once more to place them in memory.
 class Layout {
@@ -215,7 +215,7 @@ LiveEngine::LiveEngine(const LiveConfig& config, const LiveWeights& weights, con
     impl_->layers.resize(static_cast<size_t>(config.n_layers));
     LiveData& data = impl_->data;
     data.config = config;
-    data.instances = impl_->ops->instances, data.lanes = impl_->ops->lanes, data.group = data.lanes / data.instances;
+    data.instances = impl_->ops->instances, data.lanes = impl_->ops->lanes;
     data.model_stride = row_stride(data, static_cast<size_t>(config.d_model));
     data.inner_stride = row_stride(data, static_cast<size_t>(config.d_inner));
     data.layers = impl_->layers.data();
@@ -281,7 +281,7 @@ void LiveEngine::set_state(const float* conv, const float* h, int instance) noex
     const LiveData& data = impl_->data;
     const auto d_inner = static_cast<size_t>(data.config.d_inner), n_states = static_cast<size_t>(data.config.d_state);
     const auto history = static_cast<size_t>(data.config.d_conv) - 1, k = static_cast<size_t>(instance);
-    const size_t channels = data.inner_stride / data.lanes * data.group;  // the padding too: it may not be finite
+    const size_t channels = data.inner_stride / data.instances;  // the padding too: it may not be finite
     for (LiveLayer& layer : impl_->layers) {
         for (size_t row = data.window_at; row < data.window_at + history; ++row, conv += d_inner)
             for (size_t c = 0; c < channels; ++c)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What live.cpp packs and live_ops.cpp runs: the weights, state and working memory of one LiveEngine.
 //
-// A row holds one value per channel of a layer, for all instances of the engine: the lanes of a vector fall into one group
-// per instance, and channel i of instance k lies in lane i % group of group k of vector i / group (live_place). Rows are
-// padded with zeros to whole vectors ("stride" below); zero weights keep padded lanes at x = 0 and h = 0. All pointers
-// are into one allocation, aligned to 64 bytes.
+// A row holds one value per channel of a layer, for all instances of the engine, the instances' values of one channel side
+// by side (live_place), so that a single load spreads them over a vector. Rows are padded with zeros to whole vectors
+// ("stride" below); zero weights keep padded lanes at x = 0 and h = 0. All pointers are into one allocation, aligned to 64
+// bytes.
 #pragma once
 
 #include "serpent/kernels/isa.h"
@@ -57,7 +57,7 @@ inline constexpr std::size_t live_window = 2 * live_block;
 
 struct LiveData {
     LiveConfig config;
-    std::size_t instances = 1, group = 1, lanes = 1;
+    std::size_t instances = 1, lanes = 1;
     std::size_t model_stride = 0, inner_stride = 0;
     LiveLinear encoder;                   // rows of model_stride
     float* decoder = nullptr;             // [channels][model_stride], times norm_f
@@ -72,7 +72,7 @@ struct LiveData {
 
 /// Where channel i of an instance lies in a row.
 inline std::size_t live_place(const LiveData& data, std::size_t i, std::size_t instance) {
-    return i / data.group * data.lanes + instance * data.group + i % data.group;
+    return i * data.instances + instance;
 }
 
 /// 0 in every field: any model.

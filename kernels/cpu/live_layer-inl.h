@@ -62,8 +62,8 @@ HWY_INLINE void measure_rms(S s, Count n, OfRow of_row) {
             sum = hn::MulAdd(e, e, sum);
             of_row(t, i, e);
         }
-        sum = S::group_sum(sum);
-        S::store_groups(n == 1 ? inverse_rms(s, sum) : sum, scale + t * S::instances);
+        sum = S::sum_channels(sum);
+        S::store_instances(n == 1 ? inverse_rms(s, sum) : sum, scale + t * S::instances);
     }
     if (n == 1) return;  // a vector read from what was just written in parts would have to wait
     for (size_t i = 0; i < n * S::instances; i += S::lanes) hn::Store(inverse_rms(s, hn::Load(d, scale + i)), d, scale + i);
@@ -136,7 +136,7 @@ HWY_INLINE void time_steps(S s, const LiveLayer& layer, Count n) {
             auto low = hn::Zero(d);
             for (size_t i = 0; i < inner; i += S::lanes)
                 low = hn::MulAdd(hn::Load(d, x + i), hn::Load(d, layer.dt_low + r * inner + i), low);
-            low = S::group_sum(low);
+            low = S::sum_channels(low);
             for (size_t i = 0; i < inner; i += S::lanes) {
                 const auto before = hn::Load(d, r == 0 ? layer.dt_bias + i : dt + i);
                 hn::Store(hn::MulAdd(low, hn::Load(d, layer.dt_proj + r * inner + i), before), d, dt + i);

@@ -66,7 +66,7 @@ HWY_INLINE unsigned decode(S s, float* const* out, size_t first, Count n) {
                 sum = hn::MulAdd(hn::Load(d, scratch.e + t * s.model() + i),
                                  hn::Load(d, data.decoder + c * s.model() + i), sum);
             float answer[S::instances];
-            S::store_groups(S::group_sum(sum), answer);
+            S::store_instances(S::sum_channels(sum), answer);
             for (size_t k = 0; k < S::instances; ++k) {
                 const float input = scratch.input[t * columns + c * S::instances + k];
                 const float scale = scratch.scale[t * S::instances + k];

@@ -9,6 +9,8 @@
 
 #include <hwy/highway.h>
 
+#include <cstring>
+
 #include "cpu/live_data.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -30,13 +32,13 @@ struct Shape {
     using D = D_;
     using V = hn::Vec<D>;
     static constexpr D d{};
-    static constexpr size_t lanes = hn::MaxLanes(D()), instances = instances_, group = lanes / instances;
+    static constexpr size_t lanes = hn::MaxLanes(D()), instances = instances_;
     static constexpr size_t fixed_states = states_, fixed_decays = decays_;
     static constexpr bool fixed = model_ != 0;
     static constexpr size_t chains = lanes >= 16 ? 4 : 2;  // of a product: with AVX-512 come 32 registers
     const LiveData& data;
 
-    static constexpr size_t stride_of(size_t width) { return (width + group - 1) / group * lanes; }
+    static constexpr size_t stride_of(size_t width) { return (width * instances + lanes - 1) / lanes * lanes; }
     HWY_INLINE size_t d_model() const { return fixed ? model_ : static_cast<size_t>(data.config.d_model); }
     HWY_INLINE size_t d_inner() const { return fixed ? inner_ : static_cast<size_t>(data.config.d_inner); }
     HWY_INLINE size_t d_state() const { return fixed ? states_ : static_cast<size_t>(data.config.d_state); }
@@ -45,42 +47,35 @@ struct Shape {
     HWY_INLINE size_t inner() const { return fixed ? stride_of(inner_) : data.inner_stride; }
     HWY_INLINE size_t B_C() const { return fixed ? stride_of(2 * states_) : data.layers[0].B_C.out_stride; }
 
-    /// One value per instance, each to all lanes of its group.
+    /// One value per instance, each to all of its lanes: for two, one load that repeats 64 bits.
     static HWY_INLINE V spread(const float* values) {
         if constexpr (instances == 1) return hn::Set(d, values[0]);
-        else return hn::IfThenElse(hn::FirstN(d, group), hn::Set(d, values[0]), hn::Set(d, values[1]));
-    }
-
-    /// Channel i of a row, each instance's to all lanes of its group.
-    static HWY_INLINE V broadcast(const float* row, size_t i) {
-        if constexpr (instances == 1) return hn::Set(d, row[i]);
         else {
-            // One permutation; two broadcasts and a blend took twice the slots.
-            HWY_ALIGN static constexpr int32_t lane[8][16] = {
-                {0, 0, 0, 0, 0, 0, 0, 0, 8, 8, 8, 8, 8, 8, 8, 8},         {1, 1, 1, 1, 1, 1, 1, 1, 9, 9, 9, 9, 9, 9, 9, 9},
-                {2, 2, 2, 2, 2, 2, 2, 2, 10, 10, 10, 10, 10, 10, 10, 10}, {3, 3, 3, 3, 3, 3, 3, 3, 11, 11, 11, 11, 11, 11, 11, 11},
-                {4, 4, 4, 4, 4, 4, 4, 4, 12, 12, 12, 12, 12, 12, 12, 12}, {5, 5, 5, 5, 5, 5, 5, 5, 13, 13, 13, 13, 13, 13, 13, 13},
-                {6, 6, 6, 6, 6, 6, 6, 6, 14, 14, 14, 14, 14, 14, 14, 14}, {7, 7, 7, 7, 7, 7, 7, 7, 15, 15, 15, 15, 15, 15, 15, 15}};
-            static_assert(lanes == 16 && group == 8);
-            return hn::TableLookupLanes(hn::Load(d, row + i / group * lanes), hn::SetTableIndices(d, lane[i % group]));
+            static_assert(instances == 2);
+            double both;
+            std::memcpy(&both, values, sizeof both);
+            return hn::BitCast(d, hn::Set(hn::Repartition<double, D>(), both));
         }
     }
 
-    /// The sum over each group, in all of its lanes; the same order of additions for every number of instances.
-    static HWY_INLINE V group_sum(V v) {
+    /// Channel i of a row, each instance's to all of its lanes.
+    static HWY_INLINE V broadcast(const float* row, size_t i) { return spread(row + i * instances); }
+
+    /// The sum over the lanes of each instance, in all of them.
+    static HWY_INLINE V sum_channels(V v) {
 #if HWY_TARGET != HWY_SCALAR
         v = hn::Add(v, hn::Shuffle1032(v));
-        v = hn::Add(v, hn::Shuffle2301(v));
-        if constexpr (group >= 8) v = hn::Add(v, hn::SwapAdjacentBlocks(v));
-        if constexpr (group >= 16) v = hn::Add(v, hn::ReverseBlocks(d, v));
+        if constexpr (instances == 1) v = hn::Add(v, hn::Shuffle2301(v));
+        if constexpr (lanes >= 8) v = hn::Add(v, hn::SwapAdjacentBlocks(v));
+        if constexpr (lanes >= 16) v = hn::Add(v, hn::ReverseBlocks(d, v));
 #endif
         return v;
     }
 
-    /// The first lane of each group.
-    static HWY_INLINE void store_groups(V v, float* values) {
+    /// One value per instance out of what sum_channels() gives.
+    static HWY_INLINE void store_instances(V v, float* values) {
         values[0] = hn::GetLane(v);
-        if constexpr (instances == 2) values[1] = hn::ExtractLane(v, group);
+        if constexpr (instances == 2) values[1] = hn::ExtractLane(v, 1);
     }
 };
 

@@ -28,6 +28,8 @@ int main(int argc, char** argv) {
     std::thread loader([&] {
         for (std::size_t i = 0; i < 1000; ++i) {
             player.load(models[i % models.size()]);
+            if (i % 7 == 0)
+                player.set_rate_options(i % 2 ? serpent::RateMode::resample : serpent::RateMode::scale_dt, i % 4 ? 1 : 2);
             changes.fetch_add(1);
             if (with_race) ++racy;
         }

@@ -9,8 +9,10 @@
 #include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -104,11 +106,17 @@ SERPENT_WATCH(int, pthread_rwlock_unlock, (pthread_rwlock_t* l), (l))
 SERPENT_WATCH(int, pthread_cond_wait, (pthread_cond_t* c, pthread_mutex_t* m), (c, m))
 SERPENT_WATCH(int, pthread_cond_signal, (pthread_cond_t* c), (c))
 SERPENT_WATCH(int, pthread_cond_broadcast, (pthread_cond_t* c), (c))
+SERPENT_WATCH(int, pthread_mutex_timedlock, (pthread_mutex_t* m, const timespec* until), (m, until))
+SERPENT_WATCH(int, pthread_cond_timedwait, (pthread_cond_t* c, pthread_mutex_t* m, const timespec* until), (c, m, until))
+SERPENT_WATCH(int, sem_wait, (sem_t* s), (s))
+SERPENT_WATCH(int, sem_post, (sem_t* s), (s))
 SERPENT_WATCH(int, pthread_spin_lock, (pthread_spinlock_t* l), (l))
 
 // --- files, output, sleep ----------------------------------------------------------------------------------------------
 SERPENT_WATCH(ssize_t, write, (int fd, const void* p, std::size_t n), (fd, p, n))
 SERPENT_WATCH(ssize_t, writev, (int fd, const iovec* p, int n), (fd, p, n))
+SERPENT_WATCH(ssize_t, pwrite, (int fd, const void* p, std::size_t n, off_t at), (fd, p, n, at))
+SERPENT_WATCH(ssize_t, send, (int fd, const void* p, std::size_t n, int flags), (fd, p, n, flags))
 SERPENT_WATCH(ssize_t, read, (int fd, void* p, std::size_t n), (fd, p, n))
 SERPENT_WATCH(int, close, (int fd), (fd))
 SERPENT_WATCH(FILE*, fopen, (const char* name, const char* mode), (name, mode))

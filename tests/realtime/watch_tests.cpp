@@ -8,6 +8,8 @@
 #include <linux/futex.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -75,6 +77,14 @@ TEST_CASE("the watch sees locks", "[watch]") {
     pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
     CHECK(saw("pthread_cond_signal", [&] { pthread_cond_signal(&condition); }));
     CHECK(saw("pthread_cond_broadcast", [&] { pthread_cond_broadcast(&condition); }));
+    const timespec past{0, 0};
+    CHECK(saw("pthread_mutex_timedlock", [&] { pthread_mutex_timedlock(mutex.native_handle(), &past); }));
+    CHECK(saw("pthread_cond_timedwait", [&] { pthread_cond_timedwait(&condition, mutex.native_handle(), &past); }));
+    mutex.unlock();
+    sem_t semaphore;
+    sem_init(&semaphore, 0, 0);
+    CHECK(saw("sem_post", [&] { sem_post(&semaphore); }));
+    CHECK(saw("sem_wait", [&] { sem_wait(&semaphore); }));
     pthread_spinlock_t spin;
     pthread_spin_init(&spin, PTHREAD_PROCESS_PRIVATE);
     CHECK(saw("pthread_spin_lock", [&] { pthread_spin_lock(&spin); }));
@@ -87,6 +97,8 @@ TEST_CASE("the watch sees files, output and the kernel", "[watch]") {
     CHECK(saw("open", [&] { fd = open("/dev/null", O_RDWR); }));
     REQUIRE(fd >= 0);
     CHECK(saw("write", [&] { (void)!write(fd, &byte, 1); }));
+    CHECK(saw("pwrite", [&] { (void)!pwrite(fd, &byte, 1, 0); }));
+    CHECK(saw("send", [&] { (void)!send(fd, &byte, 1, MSG_NOSIGNAL); }));
     iovec piece{&byte, 1};
     CHECK(saw("writev", [&] { (void)!writev(fd, &piece, 1); }));
     CHECK(saw("read", [&] { (void)!read(fd, &byte, 1); }));

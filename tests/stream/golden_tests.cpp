@@ -54,6 +54,14 @@ TEST_CASE("stream answers the golden models on every ISA", "[stream]") {
     }
 }
 
+TEST_CASE("stream answers the shipped models on every ISA", "[stream]") {
+    REQUIRE(shipped_names().size() >= 6);
+    for (const std::string& name : shipped_names()) {
+        CAPTURE(name);
+        check_against_reference(*shipped_model(name), 12000);
+    }
+}
+
 TEST_CASE("stream answers the golden model with controls moved", "[stream]") {
     const char* name = "film_8_16_4_2";
     const Planar in = golden_audio(name, "in"), expected = golden_audio(name, "out_drive9_tone-6");

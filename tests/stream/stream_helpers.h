@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -62,6 +63,15 @@ inline std::shared_ptr<const Model> golden_model(const std::string& name) {
 
 inline std::shared_ptr<const Model> shipped_model(const std::string& name) {
     return std::make_shared<Model>(Model::load(std::string(SERPENT_ASSETS) + "/models/" + name + ".safetensors"));
+}
+
+/// Of the effects among the models in assets.
+inline std::vector<std::string> shipped_names() {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(SERPENT_ASSETS "/models"))
+        if (entry.path().extension() == ".safetensors") names.push_back(entry.path().stem().string());
+    std::sort(names.begin(), names.end());
+    return names;
 }
 
 /// `suffix` is "in", "out" and the like.

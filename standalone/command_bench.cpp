@@ -133,11 +133,10 @@ struct Report {
         return static_cast<double>(macs) / ns_per_sample / (peak(isa) * threads);
     }
     double speedup(const RenderFigure& figure) const { return renders.front().ns_per_sample / figure.ns_per_sample; }
-    StreamFigure headline() const {
-        const kernels::Isa isa = kernels::default_isa();
-        return *std::find_if(streams.begin(), streams.end(), [&](const StreamFigure& f) {
-            return f.isa == isa && f.block == headline_block && f.instances == 1;
-        });
+    double ns_at(kernels::Isa isa, int block, int instances) const {
+        return std::find_if(streams.begin(), streams.end(), [&](const StreamFigure& f) {
+            return f.isa == isa && f.block == block && f.instances == instances;
+        })->ns_per_sample;
     }
 };
 
@@ -145,12 +144,12 @@ Report measure(const std::shared_ptr<const Model>& model, double seconds) {
     kernels::default_isa();  // a wrong SERPENT_ISA is told before the measurements, not after
     const auto isas = kernels::available_isas();
     const auto threads = thread_counts();
-    const double each = seconds / static_cast<double>(isas.size() * (2 + std::size(blocks)) + 2 * threads.size());
+    const double each = seconds / static_cast<double>(isas.size() * (1 + 2 * std::size(blocks)) + 2 * threads.size());
     Report report{model->macs_per_sample(), model->config.sample_rate, {}, {}, {}, {}};
     for (const kernels::Isa isa : isas) {
         report.peaks.emplace_back(isa, kernels::measure_peak_macs_per_ns(isa, each));
-        for (const int block : blocks) report.streams.push_back(bench_stream(model, isa, block, 1, each));
-        report.streams.push_back(bench_stream(model, isa, headline_block, 2, each));
+        for (const int instances : {1, 2})
+            for (const int block : blocks) report.streams.push_back(bench_stream(model, isa, block, instances, each));
     }
     for (const int n : threads) report.renders.push_back(bench_render(model, n, 2 * each));
     return report;
@@ -178,7 +177,6 @@ void print_callback(const CallbackReport& report) {
 
 void print_json(const Report& report) {
     using nlohmann::ordered_json;
-    const StreamFigure headline = report.headline();
     const kernels::Isa isa = kernels::default_isa();
     ordered_json streams = ordered_json::array(), renders = ordered_json::array(), peaks = ordered_json::array();
     for (const auto& f : report.streams)
@@ -194,7 +192,7 @@ void print_json(const Report& report) {
     for (const auto& [which, macs_per_ns] : report.peaks)
         peaks.push_back({{"isa", name(which)}, {"gflops_per_core", 2.0 * macs_per_ns}});
     ordered_json object = {
-        {"ns_per_sample", headline.ns_per_sample}, {"block", headline.block}, {"isa", name(headline.isa)},
+        {"ns_per_sample", report.ns_at(isa, headline_block, 1)}, {"block", headline_block}, {"isa", name(isa)},
         {"results", {{"macs_per_sample", report.macs}, {"sample_rate", report.sample_rate}, {"stream", streams},
                      {"render", renders}, {"peak", peaks}}}};
     if (report.callback) object["results"]["callback"] = callback_json(*report.callback);
@@ -207,22 +205,21 @@ void print_tables(const Report& report) {
               << report.sample_rate << " Hz\n\nLive: ns per sample by block size\n  " << std::left << std::setw(9) << "isa"
               << std::right;
     for (const int block : blocks) std::cout << std::setw(10) << block;
-    std::cout << std::setw(10) << "64 x 2" << std::setw(8) << "x 2/1" << std::setw(14) << "x real time"
-              << std::setw(11) << "GFLOP/s" << std::setw(9) << "peak" << std::setw(9)
-              << "share" << '\n';
-    double mono_ns = 0.0;
+    std::cout << std::setw(9) << "x one" << std::setw(14) << "x real time" << std::setw(11) << "GFLOP/s" << std::setw(9) << "peak"
+              << std::setw(9) << "share" << '\n';
     for (const auto& f : report.streams) {
-        if (f.block == headline_block && f.instances == 1) mono_ns = f.ns_per_sample;
-        if (f.block == blocks[0]) std::cout << "  " << std::left << std::setw(9) << name(f.isa) << std::right;
+        if (f.block == blocks[0])
+            std::cout << "  " << std::left << std::setw(9) << name(f.isa) + (f.instances == 2 ? " x 2" : "") << std::right;
         std::cout << std::setw(10) << f.ns_per_sample;
-        if (f.instances == 1) continue;
-        std::cout << std::setw(8) << std::setprecision(2) << f.ns_per_sample / mono_ns << std::setprecision(1) << std::setw(14)
-                  << report.real_time_factor(mono_ns) << std::setw(11) << 2.0 * static_cast<double>(report.macs) / mono_ns
-                  << std::setw(9) << 2.0 * report.peak(f.isa) << std::setw(8) << percent(report.share(mono_ns, f.isa)) << "%\n";
+        if (f.block != blocks[std::size(blocks) - 1]) continue;
+        const double one_ns = report.ns_at(f.isa, headline_block, 1), ns = report.ns_at(f.isa, headline_block, f.instances);
+        std::cout << std::setw(9) << std::setprecision(2) << ns / one_ns << std::setprecision(1) << std::setw(14)
+                  << report.real_time_factor(ns) << std::setw(11) << 2.0 * f.instances * static_cast<double>(report.macs) / ns
+                  << std::setw(9) << 2.0 * report.peak(f.isa) << std::setw(8)
+                  << percent(f.instances * report.share(ns, f.isa)) << "%\n";
     }
     const kernels::Isa isa = kernels::default_isa();
-    std::cout << "  64 x 2: two instances, as for stereo. The last four columns are for one, blocks of " << headline_block
-              << ";\n  peak: multiply-adds in registers on one core, measured now.\n\nRendering on " << name(isa) << '\n'
+    std::cout << "  x 2: two instances, as for stereo. The last five columns are for blocks of " << headline_block << ";\n  peak: multiply-adds in registers on one core, measured now.\n\nRendering on " << name(isa) << '\n'
               << std::setw(11) << "threads" << std::setw(12) << "ns/sample" << std::setw(14) << "x real time"
               << std::setw(10) << "scaling" << std::setw(9) << "share" << '\n';
     for (const auto& f : report.renders)

@@ -4,6 +4,7 @@
 //   stream_quality sines OUT.wav            1 s of silence, then sines of 1 to 10 kHz, for a device to play
 //   stream_quality aliasing WET.wav         what came back of them: energy that belongs to no harmonic
 //   stream_quality aliasing MODEL.safetensors [OVERSAMPLING]
+//   stream_quality signals MODEL            ns per sample on guitar-like sound and on what slows a careless engine down
 //   stream_quality rates MODEL DRY WET      ESR at the rate of DRY and WET, by rate mode; MODEL may be of another rate
 #include "serpent/audio_file.h"
 #include "serpent/errors.h"
@@ -104,6 +105,39 @@ void aliasing(const std::string& file, int oversampling) {
     std::printf(" %.0f | %d |\n", best_ns, stream.latency_samples());
 }
 
+/// The signals take turns, so that a busy machine hits all of them alike; every one plays on from where it was.
+void signals(const std::string& model_file) {
+    struct Signal {
+        const char* name;
+        float (*sample)(int t);
+        Stream stream;
+        std::vector<double> ns;
+    };
+    const auto model = std::make_shared<const Model>(Model::load(model_file));
+    const auto decaying = [](int t) { return std::exp(-static_cast<float>(t % 24000) / 3000) * std::sin(0.03f * static_cast<float>(t)); };
+    Signal all[] = {{"plucked notes", +decaying, Stream(model), {}},
+                    {"silence", +[](int) { return 0.0f; }, Stream(model), {}},
+                    {"denormals", +[](int t) { return t % 2 ? 1e-40f : -3e-42f; }, Stream(model), {}},
+                    {"DC 0.9", +[](int) { return 0.9f; }, Stream(model), {}},
+                    {"a fade into nothing", +[](int t) { return std::exp(-static_cast<float>(t) / 2000); }, Stream(model), {}},
+                    {"1e30", +[](int t) { return t % 2 ? 1e30f : -1e30f; }, Stream(model), {}},
+                    {"NaN", +[](int) { return NAN; }, Stream(model), {}}};
+    std::vector<float> block(4096);
+    for (int turn = 0; turn < 100; ++turn)  // 8.5 s of each
+        for (Signal& signal : all) {
+            for (int t = 0; t < 4096; ++t) block[static_cast<std::size_t>(t)] = signal.sample(turn * 4096 + t);
+            const auto start = std::chrono::steady_clock::now();
+            play(signal.stream, block);
+            const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
+            signal.ns.push_back(took.count() / 4096);
+        }
+    std::printf("| signal | median |\n|---|---|\n");
+    for (Signal& signal : all) {
+        std::nth_element(signal.ns.begin(), signal.ns.begin() + 50, signal.ns.end());
+        std::printf("| %s | %.0f |\n", signal.name, signal.ns[50]);
+    }
+}
+
 void rates(const std::string& model_file, const std::string& dry_file, const std::string& wet_file) {
     const auto model = std::make_shared<const Model>(Model::load(model_file));
     const AudioBuffer dry = read_audio(dry_file), wet = read_audio(wet_file);
@@ -132,11 +166,13 @@ int main(int count, char** arguments) {
             write_audio(words[1], {rate_hz, {test_sines()}, Subtype::float32}, Subtype::float32);
         else if ((words.size() == 2 || words.size() == 3) && words[0] == "aliasing")
             aliasing(words[1], words.size() == 3 ? std::atoi(words[2].c_str()) : 1);
+        else if (words.size() == 2 && words[0] == "signals")
+            signals(words[1]);
         else if (words.size() == 4 && words[0] == "rates")
             rates(words[1], words[2], words[3]);
         else
             throw Error("usage: stream_quality sines OUT.wav | aliasing WET.wav | aliasing MODEL [OVERSAMPLING] | "
-                        "rates MODEL DRY WET");
+                        "signals MODEL | rates MODEL DRY WET");
     } catch (const std::exception& error) {
         std::cerr << "stream_quality: " << error.what() << '\n';
         return 1;

@@ -7,8 +7,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <mutex>
+
+#if defined(__linux__)
+#include <unistd.h>
+#endif
 
 namespace {
 
@@ -82,6 +88,17 @@ const AudioDeviceInfo& chosen(const std::vector<AudioDeviceInfo>& devices, const
     for (const AudioDeviceInfo& d : devices)
         if (fits(d)) names.push_back(std::to_string(d.number) + " " + d.name);
     throw serpent::Error("there is no " + what + " device '" + wanted + "'; there are: " + joined(names));
+}
+
+/// Where the system has sound devices that this user may not open, what to do about it; else empty.
+std::string denied() {
+#if defined(__linux__)
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator("/dev/snd", ignored))
+        if (entry.is_character_file(ignored) && ::access(entry.path().c_str(), R_OK | W_OK) != 0 && errno == EACCES)
+            return "; permission denied for " + entry.path().string() + ": add yourself to its group (sudo usermod -aG audio $USER, then log in anew)";
+#endif
+    return {};
 }
 
 void check_channels(const AudioDeviceInfo& device, unsigned int first, unsigned int count, bool input) {
@@ -176,7 +193,7 @@ AudioStream::AudioStream(const AudioStreamOptions& options) : impl_(std::make_un
         return;
     }
     throw serpent::Error("no audio device answers (asked: " + joined(asked) +
-                         "); plug one in, start the JACK or sound server, or see 'serpent devices'");
+                         "); plug one in, start the JACK or sound server, or see 'serpent devices'" + denied());
 }
 
 AudioStream::~AudioStream() { stop(); }

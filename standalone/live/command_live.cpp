@@ -10,7 +10,9 @@
 #include "serpent/errors.h"
 #include "serpent/live.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <thread>
@@ -38,48 +40,78 @@ struct Arguments {
     std::vector<std::string> controls;
     double gain_db = 0;
     fs::path record;
-    std::optional<double> seconds;
+    std::optional<double> seconds, ahead_ms;
     bool no_ui = false, scale_rate = false;
 };
 
-/// How many times faster than real time the generator's steps are on this machine.
-double generator_speed(const std::shared_ptr<const serpent::GeneratorModel>& model, const serpent::GeneratorOptions& options) {
+/// What the generator's steps take on this machine.
+struct StepTimes {
+    double mean_s = 0, slow_s = 0;  ///< slow: one in a hundred takes longer
+};
+StepTimes step_times(const std::shared_ptr<const serpent::GeneratorModel>& model, const serpent::GeneratorOptions& options) {
     using Clock = std::chrono::steady_clock;
     serpent::Generator generator(model, options);
     for (int t = 0; t < 200; ++t) (void)generator.next();
-    const int samples = model->config.sample_rate / 8;
-    const auto begin = Clock::now();
-    for (int t = 0; t < samples; ++t) (void)generator.next();
-    return double(samples) / model->config.sample_rate / std::chrono::duration<double>(Clock::now() - begin).count();
+    std::vector<double> times(static_cast<std::size_t>(model->config.sample_rate / 8));
+    StepTimes found;
+    for (double& time : times) {
+        const auto begin = Clock::now();
+        (void)generator.next();
+        time = std::chrono::duration<double>(Clock::now() - begin).count();
+        found.mean_s += time / double(times.size());
+    }
+    std::ranges::sort(times);
+    found.slow_s = times[times.size() * 99 / 100];
+    return found;
 }
 
-std::unique_ptr<serpent::LiveSession> generator_session(const Arguments& a, serpent::LiveOptions options) {
+/// How far ahead the generator works on a thread of its own: not at all when the dearest block leaves half of its time.
+double suitable_ahead_s(const StepTimes& step, double model_rate_hz, double rate_hz, double block) {
+    const double block_s = block / rate_hz, steps = std::ceil(block_s * model_rate_hz);
+    const double dearest_s = steps * step.mean_s + (step.slow_s - step.mean_s);
+    return dearest_s < 0.5 * block_s ? 0.0 : std::max(0.005, 2 * block_s);
+}
+
+/// A session, and what decides how far ahead it works.
+struct Loaded {
+    std::unique_ptr<serpent::LiveSession> session;
+    StepTimes step;
+    double model_rate_hz = 0;  ///< generators
+};
+
+Loaded load_generator_session(const Arguments& a, serpent::LiveOptions options) {
     const auto model = load_generator(a.model);
     if (a.mode == "effect") throw serpent::Error(a.model + " is a generator; its modes are answer and together");
     if (!a.controls.empty()) throw serpent::Error("--control goes with effect models; a generator has --condition");
     options.mode = a.mode == "together" ? serpent::LiveMode::together : serpent::LiveMode::answer;
     options.generator = generator_options(a.sampling, *model);
-    const double speed = generator_speed(model, options.generator);
+    const StepTimes step = step_times(model, options.generator);
+    const double rate_hz = model->config.sample_rate, speed = 1 / (step.mean_s * rate_hz);
     if (speed < 1.2)
         throw serpent::Error("this machine makes " + a.model + "'s audio only " + std::to_string(speed) +
                              " times as fast as it must be played; use a smaller model");
     std::fprintf(stderr, "the model runs %.1f times faster than real time here\n", speed);
-    return std::make_unique<serpent::LiveSession>(model, options);
+    return {std::make_unique<serpent::LiveSession>(model, options), step, rate_hz};
 }
 
-std::unique_ptr<serpent::LiveSession> effect_session(const Arguments& a, serpent::LiveOptions options) {
+Loaded load_effect_session(const Arguments& a, serpent::LiveOptions options) {
     serpent::Model model = serpent::Model::load(a.model);
     if (a.mode != "auto" && a.mode != "effect") throw serpent::Error(a.model + " is an effect; --mode " + a.mode + " needs a generator");
     const std::vector<float> values = control_values(model, a.controls);
     for (std::size_t i = 0; i < values.size(); ++i) model.config.controls[i].default_value = values[i];
     options.stream.rate_mode = a.scale_rate ? serpent::RateMode::scale_dt : serpent::RateMode::resample;
-    return std::make_unique<serpent::LiveSession>(std::make_shared<const serpent::Model>(std::move(model)), options);
+    return {std::make_unique<serpent::LiveSession>(std::make_shared<const serpent::Model>(std::move(model)), options), {}, 0};
 }
 
 /// Ends what was begun in the right order whatever happens: audio first, then the recording.
-void play(const Arguments& a, serpent::LiveSession& session, AudioStream& stream) {
+void play(const Arguments& a, Loaded& loaded, AudioStream& stream) {
+    double ahead_s = 0;
+    if (loaded.model_rate_hz > 0)
+        ahead_s = a.ahead_ms ? *a.ahead_ms / 1000 : suitable_ahead_s(loaded.step, loaded.model_rate_hz, stream.rate_hz(), stream.block());
+    if (ahead_s > 0) std::fprintf(stderr, "the model works on a thread of its own, %.1f ms ahead\n", 1000 * ahead_s);
+    serpent::LiveSession& session = *loaded.session;
     session.prepare(stream.rate_hz(), static_cast<int>(stream.block()), static_cast<int>(stream.inputs()),
-                    static_cast<int>(stream.outputs()));
+                    static_cast<int>(stream.outputs()), ahead_s);
     session.set_gain_db(a.gain_db);
     std::unique_ptr<Recorder> recorder;
     if (!a.record.empty()) recorder = std::make_unique<Recorder>(a.record, static_cast<int>(stream.rate_hz()));
@@ -108,10 +140,10 @@ void run(Arguments a) {
     if (fs::is_directory(a.record)) throw serpent::Error(a.record.string() + " is a folder; --record names the file to write");
     a.audio.first_input = a.input_channel - 1;
     a.audio.first_output = a.output_channel - 1;
-    const auto session = serpent::is_generator(a.model) ? generator_session(a, a.live) : effect_session(a, a.live);
+    Loaded loaded = serpent::is_generator(a.model) ? load_generator_session(a, a.live) : load_effect_session(a, a.live);
     AudioStream stream(a.audio);
     std::fprintf(stderr, "%s, %u Hz, blocks of %u\n", stream.description().c_str(), stream.rate_hz(), stream.block());
-    play(a, *session, stream);
+    play(a, loaded, stream);
 }
 
 void add_audio_options(CLI::App& command, Arguments& a) {
@@ -151,6 +183,8 @@ CLI::App* add_live_command(CLI::App& app) {
         ->check(CLI::Range(0.01, 3600.0).description(""));
     command->add_option("--listen", a->live.listen, "together: share of what is heard in what the model hears (default 0.5)")
         ->type_name("0..1")->check(CLI::Range(0.0, 1.0).description(""));
+    command->add_option("--ahead", a->ahead_ms, "A generator's thread works so much ahead (default: none, if the blocks are long enough)")
+        ->type_name("MS")->check(CLI::Range(0.0, 1000.0).description(""));
     command->add_option("--gain", a->gain_db, "Of the output")->type_name("DB")->check(CLI::Range(-60.0, 24.0).description(""));
     add_sampling_options(*command, a->sampling);
     add_control_option(*command, a->controls);

@@ -74,6 +74,7 @@ std::vector<std::string> screen(LiveSession& session, const AudioStream& stream,
     const bool effect = session.mode() == LiveMode::effect;
     std::string state = now.muted ? "MUTED" : effect ? "through" : now.playing ? "playing" : now.gate_open ? "hearing you" : "listening";
     if (now.limited) state += ", limiting";
+    if (now.late_samples > 0) state += text(", %llu samples late", static_cast<unsigned long long>(now.late_samples));
     std::vector<std::string> lines{
         "",
         "  in   " + meter_bar(held.input, meter_width),
@@ -127,7 +128,8 @@ std::optional<std::string> log_until_over(LiveSession& session, const AudioStrea
         std::this_thread::sleep_for(log_every);
     }
     tell();
-    std::cerr << text("played %.1f s, load %.0f %%, xruns %llu", figures.seconds(), 100 * figures.load(),
-                      static_cast<unsigned long long>(figures.xruns())) << std::endl;
+    std::cerr << text("played %.1f s, load %.0f %%, xruns %llu, late samples %llu", figures.seconds(), 100 * figures.load(),
+                      static_cast<unsigned long long>(figures.xruns()),
+                      static_cast<unsigned long long>(session.meters().late_samples)) << std::endl;
     return std::nullopt;
 }

@@ -9,7 +9,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <chrono>
 #include <cmath>
+#include <thread>
 
 using namespace serpent;
 using namespace serpent::test;
@@ -105,6 +107,44 @@ TEST_CASE("at a device's rate the answer comes as promised, a resampler's latenc
     // from the sample at which it was decided: the filters' latency, less their own pre-ringing, and the fade's first 1 %
     CHECK(begin >= expected - 240);
     CHECK(begin <= expected + std::size_t(session.latency_samples()) + 128);
+}
+
+TEST_CASE("a thread that works ahead gives the same samples later, outrun by its host or not", "[live]") {
+    const auto model = small_generator();
+    for (const LiveMode mode : {LiveMode::answer, LiveMode::together})
+        for (const double rate : {8000.0, 48000.0})
+            for (const double ahead_s : {0.0005, 0.005, 0.05})
+                for (const bool outrun : {true, false}) {
+                    CAPTURE(mode == LiveMode::answer, rate, ahead_s, outrun);
+                    const std::vector<float> heard = phrase(int(rate), 0.75);
+                    const LiveOptions options{.mode = mode, .gate_hold_s = 0.1};
+                    LiveSession direct(model, options), ahead(model, options);
+                    direct.prepare(rate, 32, 1, 1);
+                    ahead.prepare(rate, 32, 1, 1, ahead_s);
+                    const auto delay = std::size_t(std::lround(ahead_s * rate));
+                    CHECK(ahead.latency_samples() == direct.latency_samples() + int(delay));
+                    const std::vector<float> expected = play(direct, heard, 32);
+                    std::vector<float> out;
+                    if (outrun) {
+                        out = play(ahead, heard, 32);
+                    } else {  // let the thread come first, now and then
+                        for (std::size_t t = 0; t < heard.size(); t += 1024) {
+                            const auto part = play(ahead, {heard.begin() + long(t), heard.begin() + long(std::min(heard.size(), t + 1024))}, 32);
+                            out.insert(out.end(), part.begin(), part.end());
+                            std::this_thread::sleep_for(std::chrono::milliseconds(2));
+                        }
+                    }
+                    REQUIRE(ahead.meters().late_samples == 0);
+                    for (std::size_t t = 0; t < delay; ++t) REQUIRE(std::abs(out[t]) < 1e-6f);
+                    // A resampler rounds as its phase happens to be, and cannot ring ahead of its own beginning.
+                    const std::size_t settled = rate == 8000 ? 0 : 2 * std::size_t(direct.latency_samples());
+                    float most = 0;
+                    for (std::size_t t = delay + settled; t < out.size(); ++t) most = std::max(most, std::abs(out[t] - expected[t - delay]));
+                    REQUIRE(most <= (rate == 8000 ? 0.0f : 1e-6f));
+                    std::vector<LiveEvent> one = events(direct), other = events(ahead);
+                    REQUIRE(one.size() >= other.size());  // the last ones may still be ahead
+                    for (std::size_t i = 0; i < other.size(); ++i) CHECK(one[i].at_sample == other[i].at_sample);
+                }
 }
 
 TEST_CASE("who speaks up interrupts", "[live]") {

@@ -41,20 +41,27 @@ std::vector<float> conversation(double rate_hz) {
 
 } // namespace
 
+namespace {
+
+void watch_conversation(const char* name, double rate_hz, LiveMode mode, double ahead_s) {
+    CAPTURE(name, rate_hz, mode == LiveMode::together, ahead_s);
+    LiveSession session(std::make_shared<const GeneratorModel>(example_generator(name)),
+                        {.mode = mode, .generator = {.sampling = {.top_k = 50, .top_p = 0.9}}, .gate_hold_s = 0.05});
+    session.prepare(rate_hz, 128, 2, 2, ahead_s);
+    std::vector<float> audio = conversation(rate_hz), out(audio.size());
+    const auto work = [&] { callback(session, audio, out); };
+    CHECK(forbidden_calls(work) == std::vector<std::string>{});
+    CHECK(system_calls(work) != SystemCalls::some);
+    if (mode == LiveMode::answer) CHECK(session.meters().answers >= 1);
+}
+
+} // namespace
+
 TEST_CASE("a generator in conversation does nothing forbidden", "[realtime]") {
     for (const char* name : {"two", "three", "wide"})
         for (const double rate_hz : {8000.0, 48000.0})
-            for (const LiveMode mode : {LiveMode::answer, LiveMode::together}) {
-                CAPTURE(name, rate_hz, mode == LiveMode::together);
-                LiveSession session(std::make_shared<const GeneratorModel>(example_generator(name)),
-                                    {.mode = mode, .generator = {.sampling = {.top_k = 50, .top_p = 0.9}}, .gate_hold_s = 0.05});
-                session.prepare(rate_hz, 128, 2, 2);
-                std::vector<float> audio = conversation(rate_hz), out(audio.size());
-                const auto work = [&] { callback(session, audio, out); };
-                CHECK(forbidden_calls(work) == std::vector<std::string>{});
-                CHECK(system_calls(work) != SystemCalls::some);
-                if (mode == LiveMode::answer) CHECK(session.meters().answers >= 1);
-            }
+            for (const LiveMode mode : {LiveMode::answer, LiveMode::together})
+                for (const double ahead_s : {0.0, 0.01}) watch_conversation(name, rate_hz, mode, ahead_s);
 }
 
 TEST_CASE("an effect live does nothing forbidden", "[realtime]") {

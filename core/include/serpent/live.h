@@ -42,6 +42,7 @@ struct LiveMeters {
     float input = 0, output = 0;
     bool gate_open = false, playing = false, muted = false, limited = false;
     std::uint64_t answers = 0;
+    std::uint64_t late_samples = 0;  ///< that the thread of prepare() did not make in time, and were silence
 };
 
 /// The audio thread calls process(), which does not allocate, lock, throw or call the system; one other thread may call
@@ -53,8 +54,10 @@ public:
     ~LiveSession();
 
     /// Call before the first process(), and when the device changes. Throws Error when the model cannot play that: an
-    /// effect model wants a multiple of its channels, or one input and any outputs.
-    void prepare(double sample_rate_hz, int max_block, int inputs, int outputs);
+    /// effect model wants a multiple of its channels, or one input and any outputs. ahead_s: a generator works on a thread
+    /// of its own and plays so much later, for blocks so short that a dear sample would not fit into one; 0: in process().
+    /// The samples are the same.
+    void prepare(double sample_rate_hz, int max_block, int inputs, int outputs, double ahead_s = 0);
 
     /// in[c], c < inputs; out[c], c < outputs; n samples each, any n; NaN and infinity count as 0. in and out must not
     /// overlap. A generator hears the mean of the inputs and plays on all outputs.

@@ -2,6 +2,7 @@
 #include "serpent/live.h"
 
 #include "live/answering.h"
+#include "live/background.h"
 #include "live/loudspeaker_guard.h"
 #include "serpent/errors.h"
 #include "stream/resampled.h"
@@ -33,14 +34,16 @@ struct LiveSession::Impl {
     std::shared_ptr<const Model> effect;
     std::shared_ptr<const GeneratorModel> generator;
     LiveSettings settings;
-    LiveEvents events;
+    LiveEvents events, answer_events;  // of the audio thread, and of the one that the generator is on
     std::unique_ptr<Stream> stream;
     std::unique_ptr<Answering> answering;
+    std::unique_ptr<Background> background;
     std::unique_ptr<Resampled> bridge;  // to the generator's rate; none at that rate
     Limiter limiter;
     LoopDetector loop;
     double rate_hz = 48000;
     int max_block = 0, inputs = 0, outputs = 0, worked = 0;  // worked: channels that the model works on
+    int ahead_samples = 0;                                   // of the generator's rate
     std::vector<float> mono, gone_out;
     std::vector<const float*> in_part;
     std::vector<float*> out_part;
@@ -57,7 +60,7 @@ struct LiveSession::Impl {
         settings.temperature = options.generator.sampling.temperature;
     }
     void prepare_effect();
-    void prepare_generator();
+    void prepare_generator(double ahead_s);
     void process(const float* const* in, float* const* out, int n) noexcept;
     void run_effect(const float* const* in, float* const* out, int n) noexcept;
     void run_generator(const float* const* in, float* const* out, int n) noexcept;
@@ -76,10 +79,14 @@ void LiveSession::Impl::prepare_effect() {
     stream->prepare(rate_hz, max_block);
 }
 
-void LiveSession::Impl::prepare_generator() {
-    answering = std::make_unique<Answering>(generator, options, settings, events);
+void LiveSession::Impl::prepare_generator(double ahead_s) {
+    background.reset();
+    answering = std::make_unique<Answering>(generator, options, settings, answer_events);
     worked = 1;
     const double own = generator->config.sample_rate;
+    ahead_samples = ahead_s > 0 ? std::max(1, static_cast<int>(std::lround(ahead_s * own))) : 0;
+    if (ahead_samples > 0)
+        background = std::make_unique<Background>([this](float* audio, int n) { answering->process(audio, n); }, ahead_samples, own);
     bridge.reset();
     if (own != rate_hz) bridge = std::make_unique<Resampled>(rate_hz, own, 1, max_block, ResamplerQuality::fast);
 }
@@ -97,7 +104,10 @@ void LiveSession::Impl::run_generator(const float* const* in, float* const* out,
         mono[size(t)] = sum * share;
     }
     float* audio = mono.data();
-    const auto work = [this](float* const* channels, int count) noexcept { answering->process(channels[0], count); };
+    const auto work = [this](float* const* channels, int count) noexcept {
+        if (background) background->process(channels[0], count);
+        else answering->process(channels[0], count);
+    };
     if (bridge) bridge->process(&audio, &audio, n, work);
     else work(&audio, n);
     for (int c = 0; c < outputs; ++c) std::memcpy(out[c], audio, size(n) * sizeof(float));
@@ -148,9 +158,9 @@ LiveSession::LiveSession(std::shared_ptr<const GeneratorModel> model, LiveOption
 
 LiveSession::~LiveSession() = default;
 
-void LiveSession::prepare(double sample_rate_hz, int max_block, int inputs, int outputs) {
-    if (!(sample_rate_hz >= 1000 && sample_rate_hz <= 1e6) || max_block < 1 || inputs < 1 || outputs < 1)
-        throw Error("live audio needs a rate of 1 kHz to 1 MHz, an input, an output, and blocks of at least one sample");
+void LiveSession::prepare(double sample_rate_hz, int max_block, int inputs, int outputs, double ahead_s) {
+    if (!(sample_rate_hz >= 1000 && sample_rate_hz <= 1e6) || max_block < 1 || inputs < 1 || outputs < 1 || !(ahead_s <= 10))
+        throw Error("live audio needs a rate of 1 kHz to 1 MHz, an input, an output, blocks of at least one sample, and to work at most 10 s ahead");
     Impl& s = *impl_;
     s.rate_hz = sample_rate_hz, s.max_block = max_block, s.inputs = inputs, s.outputs = outputs;
     s.now = s.muted_until = 0;
@@ -159,7 +169,7 @@ void LiveSession::prepare(double sample_rate_hz, int max_block, int inputs, int 
     s.out_part.resize(size(outputs));
     s.limiter.prepare(sample_rate_hz, outputs);
     s.loop.prepare(sample_rate_hz, max_block);
-    s.generator ? s.prepare_generator() : s.prepare_effect();
+    s.generator ? s.prepare_generator(ahead_s) : s.prepare_effect();
 }
 
 void LiveSession::process(const float* const* in, float* const* out, int n) noexcept {
@@ -173,7 +183,9 @@ void LiveSession::process(const float* const* in, float* const* out, int n) noex
 
 int LiveSession::latency_samples() const noexcept {
     const Impl& s = *impl_;
-    return s.stream ? s.stream->latency_samples() : s.bridge ? s.bridge->latency_samples() : 0;
+    if (s.stream) return s.stream->latency_samples();
+    const double ahead = s.generator ? s.ahead_samples * s.rate_hz / s.generator->config.sample_rate : 0;
+    return (s.bridge ? s.bridge->latency_samples() : 0) + static_cast<int>(std::lround(ahead));
 }
 
 LiveMode LiveSession::mode() const noexcept { return impl_->settings.mode; }
@@ -202,9 +214,13 @@ LiveMeters LiveSession::meters() noexcept {
         m.playing = s.answering->playing();
         m.answers = s.answering->answers();
     }
+    if (s.background) m.late_samples = s.background->late_samples();
     return m;
 }
 
-std::optional<LiveEvent> LiveSession::event() noexcept { return impl_->events.pop(); }
+std::optional<LiveEvent> LiveSession::event() noexcept {
+    auto told = impl_->answer_events.pop();
+    return told ? told : impl_->events.pop();
+}
 
 } // namespace serpent

@@ -7,18 +7,21 @@
 
 namespace serpent::kernels::cuda {
 
-inline constexpr int carry_columns = 8;      ///< of a block: 32 bytes, what memory moves at least
-inline constexpr int carry_segments = 128;
+inline constexpr int carry_threads = 1024;
 
-static __global__ void __launch_bounds__(carry_columns * carry_segments) carry_kernel(const device::CarryJob job, int segments) {
-    __shared__ float scratch[2 * carry_columns * carry_segments];
-    const int first = static_cast<int>(blockIdx.x) * carry_columns, left = job.columns() - first;
-    device::join_chunk_states(BlockTeam{}, job, first, left < carry_columns ? left : carry_columns, segments, scratch);
+/// One block for `columns` columns, one thread for each of their segments.
+static __global__ void __launch_bounds__(carry_threads) carry_kernel(const device::CarryJob job, int columns, int segments) {
+    __shared__ float scratch[device::carry_scratch_floats(1, carry_threads)];
+    const int first = static_cast<int>(blockIdx.x) * columns, left = job.columns() - first;
+    device::join_chunk_states(BlockTeam{}, job, first, left < columns ? left : columns, segments, scratch);
 }
 
 inline void join_chunks(cudaStream_t stream, const device::CarryJob& job) {
-    const int segments = static_cast<int>(job.chunks < 2 ? 1 : job.chunks / 2 < carry_segments ? job.chunks / 2 : carry_segments);
-    carry_kernel<<<blocks_for(job.columns(), carry_columns), static_cast<unsigned>(carry_columns * segments), 0, stream>>>(job, segments);
+    // 8 columns are 32 bytes, what memory moves at least; but few columns want more blocks, and the caches hold what they leave.
+    const int columns = job.columns() < 1024 ? 2 : 8;
+    const std::int64_t most = carry_threads / columns;
+    const int segments = static_cast<int>(job.chunks < 2 ? 1 : job.chunks / 2 < most ? job.chunks / 2 : most);
+    carry_kernel<<<blocks_for(job.columns(), columns), static_cast<unsigned>(columns * segments), 0, stream>>>(job, columns, segments);
     check_launch("joining chunks");
 }
 

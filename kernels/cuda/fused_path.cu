@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The fused render path: three kernels to a layer. Add a line to `shapes` for other widths.
+// The fused render path: three kernels to a layer. For other widths add a line to make_fused_path().
 #include "cuda/carry.cuh"
 #include "cuda/render_path.h"
+#include "device/fused_output.h"
+#include "device/fused_scan.h"
 #include "device/fused_weights.h"
-#include "device/rows.h"
+#include "reference/rms_norm.h"
 
 #include <cmath>
 
@@ -15,15 +17,33 @@ using device::FusedShape;
 
 constexpr int fused_threads = 128;
 
-template <class Shape, bool kOutput>
-__global__ void __launch_bounds__(fused_threads) fused_kernel(const __grid_constant__ FusedLayer layer) {
-    constexpr int groups = fused_threads / Shape::lanes;
-    __shared__ alignas(16) float tiles[groups * Shape::tile_floats];
-    const int group_index = static_cast<int>(threadIdx.x) / Shape::lanes;
-    const WarpGroup<Shape::lanes> group;
-    device::FusedChunk<Shape, kOutput, WarpGroup<Shape::lanes>> chunk(group, layer, std::int64_t{blockIdx.x} * groups + group_index,
-                                                                      tiles + group_index * Shape::tile_floats);
-    chunk.run();
+/// Blocks that should fit on a multiprocessor: as few registers to a thread as a phase can do with, so that warps hide each
+/// other's waits. One block more spills, and is slower (measured).
+template <class Shape>
+constexpr int scan_blocks = Shape::lanes >= 32 ? 3 : Shape::lanes >= 16 ? 4 : 5;
+template <class Shape>
+constexpr int output_blocks = Shape::lanes >= 32 ? 3 : Shape::lanes >= 16 ? 5 : 6;
+
+template <class Phase>
+__device__ void run_phase(const FusedLayer& layer, float* tiles) {
+    using Group = typename Phase::GroupType;
+    const int index = static_cast<int>(threadIdx.x) / Group::lanes;
+    const Group group;
+    Phase(group, layer, std::int64_t{blockIdx.x} * (fused_threads / Group::lanes) + index, tiles + index * Phase::tile_floats).run();
+}
+
+template <class Shape>
+__global__ void __launch_bounds__(fused_threads, scan_blocks<Shape>) fused_scan_kernel(const __grid_constant__ FusedLayer layer) {
+    using Phase = device::FusedScan<Shape, WarpGroup<Shape::lanes>>;
+    __shared__ alignas(16) float tiles[fused_threads / Shape::lanes * Phase::tile_floats];
+    run_phase<Phase>(layer, tiles);
+}
+
+template <class Shape>
+__global__ void __launch_bounds__(fused_threads, output_blocks<Shape>) fused_output_kernel(const __grid_constant__ FusedLayer layer) {
+    using Phase = device::FusedOutput<Shape, WarpGroup<Shape::lanes>>;
+    __shared__ alignas(16) float tiles[fused_threads / Shape::lanes * Phase::tile_floats];
+    run_phase<Phase>(layer, tiles);
 }
 
 struct Ends {
@@ -33,12 +53,18 @@ struct Ends {
 
 template <int kModel>
 __global__ void encode_kernel(const Ends ends, const DeviceSignal in, float* e, std::int64_t n) {
-    const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x, t = i / kModel;
-    const int m = static_cast<int>(i % kModel);
+    const std::int64_t t = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
     if (t >= n) return;
-    float sum = ends.encoder_bias[m];
-    for (int c = 0; c < ends.channels; ++c) sum = fmaf(ends.encoder_weight[m * ends.channels + c], in.data[c * in.stride + t], sum);
-    e[i] = sum;
+    float row[kModel];
+#pragma unroll
+    for (int m = 0; m < kModel; ++m) row[m] = ends.encoder_bias[m];
+    for (int c = 0; c < ends.channels; ++c) {
+        const float x = in.data[c * in.stride + t];
+#pragma unroll
+        for (int m = 0; m < kModel; ++m) row[m] = fmaf(ends.encoder_weight[m * ends.channels + c], x, row[m]);
+    }
+#pragma unroll
+    for (int m = 0; m < kModel; m += 4) device::store4(e + t * kModel + m, {{row[m], row[m + 1], row[m + 2], row[m + 3]}});
 }
 
 template <int kModel>
@@ -71,7 +97,7 @@ public:
     FusedPath(const LiveConfig& config, const LiveWeights& weights, FilmCoefficients film, std::int64_t block)
         : layers_(config.n_layers), e_{DeviceArray<float>(size(block) * Shape::model), DeviceArray<float>(size(block) * Shape::model)},
           states_(size(block / shortest_chunk + 1) * Shape::inner * Shape::state), dt_sum_(size(block / shortest_chunk + 1) * Shape::inner),
-          history_(std::size_t{Shape::conv - 1} * Shape::inner) {
+          history_(size(config.n_layers) * history_floats), y_(size(tiles(block)) * 4 * Shape::inner), rows_(size(tiles(block)) * Shape::row_floats) {
         for (int l = 0; l < layers_; ++l) {
             const LiveLayerWeights& w = weights.layers[size(l)];
             packed_.emplace_back(device::pack_fused_layer<Shape>(w, film.scale ? film.scale + l * Shape::model : nullptr,
@@ -89,32 +115,41 @@ public:
                  copy(weights.skip, size(config.channels)), config.channels};
     }
 
+    /// So long that the chunks fill the device a whole number of times: a rest would leave most of it idle. A multiple of a tile.
+    int chunk_for(std::int64_t n) const override {
+        const std::int64_t wave = std::int64_t{device_status().multiprocessors} * scan_blocks<Shape> * (fused_threads / Shape::lanes);
+        const std::int64_t waves = (n + wave * longest_chunk - 1) / (wave * longest_chunk);
+        const std::int64_t chunk = (n + wave * waves - 1) / (wave * waves);
+        return static_cast<int>(chunk < 2 * shortest_chunk ? 2 * shortest_chunk : (chunk + 3) / 4 * 4);
+    }
+
     void process(CUstream_st* stream, DeviceSignal in, DeviceSignal out, std::int64_t n, int chunk, float* history, float* h) override {
         const std::int64_t chunks = (n + chunk - 1) / chunk;
-        encode_kernel<Shape::model><<<blocks_for(n * Shape::model, 256), 256, 0, stream>>>(ends_, in, e_[0].data(), n);
+        encode_kernel<Shape::model><<<blocks_for(n, 256), 256, 0, stream>>>(ends_, in, e_[0].data(), n);
         int from = 0;
         for (int l = 0; l < layers_; ++l, from ^= 1) {
-            float* const past = history + size(l) * history_.size();
             float* const state = h + size(l) * Shape::inner * Shape::state;
-            const FusedLayer layer{packed_[size(l)].data(), e_[from].data(), e_[from ^ 1].data(), past, history_.data(), states_.data(),
-                                   dt_sum_.data(), n, chunk};
+            const FusedLayer layer{packed_[size(l)].data(), e_[from].data(), e_[from ^ 1].data(), history + size(l) * history_floats,
+                                   history_.data() + size(l) * history_floats, states_.data(), dt_sum_.data(), y_.data(), rows_.data(), n, chunk};
             const unsigned blocks = blocks_for(chunks, fused_threads / Shape::lanes);
-            fused_kernel<Shape, false><<<blocks, fused_threads, 0, stream>>>(layer);
+            fused_scan_kernel<Shape><<<blocks, fused_threads, 0, stream>>>(layer);
             join_chunks(stream, {states_.data(), dt_sum_.data(), rates_[size(l)].data(), state, state, chunks, Shape::inner,
                                  Shape::state, Shape::tied, false});
-            fused_kernel<Shape, true><<<blocks, fused_threads, 0, stream>>>(layer);
-            check(cudaMemcpyAsync(past, history_.data(), history_.size() * sizeof(float), cudaMemcpyDeviceToDevice, stream), "copying");
+            fused_output_kernel<Shape><<<blocks, fused_threads, 0, stream>>>(layer);
         }
+        check(cudaMemcpyAsync(history, history_.data(), history_.size() * sizeof(float), cudaMemcpyDeviceToDevice, stream), "copying");
         decode_kernel<Shape::model><<<blocks_for(n, 256), 256, 0, stream>>>(ends_, e_[from].data(), in, out, n);
         check_launch("rendering");
     }
 
 private:
-    static constexpr int shortest_chunk = 16;
+    static constexpr int shortest_chunk = 16, longest_chunk = 512;
+    static constexpr std::size_t history_floats = std::size_t{Shape::conv - 1} * Shape::inner;
     static std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
+    static std::int64_t tiles(std::int64_t n) { return (n + Shape::tile_steps - 1) / Shape::tile_steps; }
 
     int layers_;
-    DeviceArray<float> e_[2], states_, dt_sum_, history_;
+    DeviceArray<float> e_[2], states_, dt_sum_, history_, y_, rows_;
     std::vector<DeviceArray<float>> packed_, rates_, ends_memory_;
     Ends ends_{};
 };

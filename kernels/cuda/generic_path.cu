@@ -131,6 +131,8 @@ public:
         dt_sum_ = DeviceArray<float>(chunks * size(c.d_inner));
     }
 
+    int chunk_for(std::int64_t) const override { return chunk_; }  // its workspace is for this one
+
     void process(CUstream_st* stream, DeviceSignal in, DeviceSignal out, std::int64_t n, int, float* history, float* h) override {
         const device::ConstRows audio{in.data, in.stride};
         const Parameters<const float> p{weights_.data(), places_.data(), model_};

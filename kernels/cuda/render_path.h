@@ -24,6 +24,8 @@ struct DeviceSignal {
 class RenderPath {
 public:
     virtual ~RenderPath() = default;
+    /// Samples of a chunk that suit a call of n samples.
+    virtual int chunk_for(std::int64_t n) const = 0;
     /// Queues n <= block_samples samples. History and states are on the device, in LiveEngine's layout, and move on.
     virtual void process(CUstream_st* stream, DeviceSignal in, DeviceSignal out, std::int64_t n, int chunk, float* history,
                          float* h) = 0;

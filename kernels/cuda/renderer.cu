@@ -80,16 +80,9 @@ struct DeviceRenderer::Impl {
         for (int i = 0; i < 2; ++i) slots.push_back(std::make_unique<Slot>(wanted));
     }
 
-    /// Enough chunks to fill the device, few enough that joining them stays cheap.
-    int chunk_for(std::size_t n) const {
-        if (chunk != 0) return chunk;
-        int samples = 32;
-        while (samples < 256 && n / static_cast<std::size_t>(2 * samples) >= 16384) samples *= 2;
-        return samples;
-    }
-
     void render(cudaStream_t stream, DeviceSignal in, DeviceSignal out, std::size_t n) {
-        path->process(stream, in, out, static_cast<std::int64_t>(n), chunk_for(n), history.data(), h.data());
+        const auto samples = static_cast<std::int64_t>(n);
+        path->process(stream, in, out, samples, chunk != 0 ? chunk : path->chunk_for(samples), history.data(), h.data());
     }
 
     void send(Slot& slot, const float* const* in, float* const* out, std::size_t first, std::size_t count) {

@@ -24,17 +24,26 @@ __device__ ScanLanesJob sequence(const ScanLanesJob& all, std::int64_t b) {
     if (job.y) job.y += channels;
     if (job.states) job.states += b * all.chunks() * columns;
     if (job.dt_sum) job.dt_sum += b * all.chunks() * all.inner;
+    if (job.h_start) job.h_start += b * columns;
     if (job.h_end) job.h_end += b * columns;
     return job;
 }
 
 /// Warp number -> channel block (fastest: neighbours share B and C), chunk.
-template <bool kTied, bool kEma, bool kOutput>
+template <class Kind, bool kOutput>
 __global__ void __launch_bounds__(scan_threads) forward_kernel(const __grid_constant__ ScanLanesJob all) {
     const ScanLanesJob job = sequence(all, blockIdx.y);
     const std::int64_t warp = std::int64_t{blockIdx.x} * scan_warps + threadIdx.x / 32, blocks = job.channel_blocks();
     if (warp >= blocks * job.chunks()) return;
-    device::scan_forward_chunk<kTied, kEma, kOutput>(Warp{}, job, warp / blocks, static_cast<int>(warp % blocks));
+    device::scan_forward_chunk<Kind, kOutput>(Warp{}, job, warp / blocks, static_cast<int>(warp % blocks));
+}
+
+template <class Kind>
+__global__ void __launch_bounds__(scan_threads) add_start_kernel(const __grid_constant__ ScanLanesJob all) {
+    const ScanLanesJob job = sequence(all, blockIdx.y);
+    const std::int64_t warp = std::int64_t{blockIdx.x} * scan_warps + threadIdx.x / 32, blocks = job.channel_blocks();
+    if (warp >= blocks * job.chunks()) return;
+    device::scan_add_start_states<Kind>(Warp{}, job, warp / blocks, static_cast<int>(warp % blocks));
 }
 
 __device__ ScanBackwardJob sequence(const ScanBackwardJob& all, std::int64_t b) {
@@ -51,21 +60,21 @@ __device__ ScanBackwardJob sequence(const ScanBackwardJob& all, std::int64_t b) 
     return job;
 }
 
-template <bool kTied>
+template <class Kind>
 __global__ void __launch_bounds__(scan_threads) adjoint_kernel(const __grid_constant__ ScanBackwardJob all) {
     const ScanBackwardJob job = sequence(all, blockIdx.y);
     const std::int64_t warp = std::int64_t{blockIdx.x} * scan_warps + threadIdx.x / 32, blocks = job.scan.channel_blocks();
     if (warp >= blocks * job.scan.chunks()) return;
-    device::scan_adjoint_chunk<kTied>(Warp{}, job, warp / blocks, static_cast<int>(warp % blocks));
+    device::scan_adjoint_chunk<Kind>(Warp{}, job, warp / blocks, static_cast<int>(warp % blocks));
 }
 
-template <bool kTied, bool kEma>
+template <class Kind>
 __global__ void __launch_bounds__(scan_threads) backward_kernel(const __grid_constant__ ScanBackwardJob all, std::int64_t spans, int slices) {
     extern __shared__ __align__(16) float tiles[];
     const ScanBackwardJob job = sequence(all, blockIdx.y);
     const std::int64_t warp = std::int64_t{blockIdx.x} * scan_warps + threadIdx.x / 32;
     if (warp >= spans * slices) return;
-    device::ScanBackwardSpan<kTied, kEma, Warp>(Warp{}, job, warp / slices, static_cast<int>(warp % slices),
+    device::ScanBackwardSpan<Kind, Warp>(Warp{}, job, warp / slices, static_cast<int>(warp % slices),
                                                 tiles + threadIdx.x / 32 * device::scan_backward_floats).run();
 }
 
@@ -143,11 +152,24 @@ struct DeviceScan::Impl {
 
     void set_rates(const DeviceScanInputs& in) { rates_kernel<<<blocks_for(decays(), 256), 256>>>(in.A, rates.data(), decays()); }
 
+    /// Calls function(ScanKind<...>{}) with the kind that the shape is.
+    template <class Function>
+    void with_kind(const Function& function) const {
+        const auto vector = [&]<bool kTied, bool kEma>() {
+            if (s.d_state % 4 == 0) function(device::ScanKind<kTied, kEma, true>{});
+            else function(device::ScanKind<kTied, kEma, false>{});
+        };
+        if (s.tied) s.ema ? vector.template operator()<true, true>() : vector.template operator()<true, false>();
+        else s.ema ? vector.template operator()<false, true>() : vector.template operator()<false, false>();
+    }
+
+    dim3 grid(const ScanLanesJob& j) const {
+        return dim3(blocks_for(j.channel_blocks() * j.chunks(), scan_warps), static_cast<unsigned>(s.batch));
+    }
+
     template <bool kOutput>
     void launch(const ScanLanesJob& j) const {
-        const dim3 grid(blocks_for(j.channel_blocks() * j.chunks(), scan_warps), static_cast<unsigned>(s.batch));
-        if (s.tied) s.ema ? forward_kernel<true, true, kOutput><<<grid, scan_threads>>>(j) : forward_kernel<true, false, kOutput><<<grid, scan_threads>>>(j);
-        else s.ema ? forward_kernel<false, true, kOutput><<<grid, scan_threads>>>(j) : forward_kernel<false, false, kOutput><<<grid, scan_threads>>>(j);
+        with_kind([&]<class Kind>(Kind) { forward_kernel<Kind, kOutput><<<grid(j), scan_threads>>>(j); });
     }
 
     void join(const ScanLanesJob& j, float* ends, const float* start, float* end, bool reverse) const {
@@ -158,12 +180,13 @@ struct DeviceScan::Impl {
     }
 
     /// Phases 1 and 2.
+    template <bool kOutput>
     void start_states(ScanLanesJob& j, const float* h_start, float* h_end) {
         const std::size_t wanted = as_size(s.batch * j.chunks());
         if (states.size() < wanted * as_size(columns())) states = DeviceArray<float>(wanted * as_size(columns()));
         if (dt_sum.size() < wanted * as_size(s.d_inner)) dt_sum = DeviceArray<float>(wanted * as_size(s.d_inner));
         j.states = states.data(), j.dt_sum = dt_sum.data();
-        launch<false>(j);
+        launch<kOutput>(j);
         join(j, states.data(), h_start, h_end, false);
     }
 };
@@ -184,14 +207,14 @@ void DeviceScan::forward(const DeviceScanInputs& in, float* y, float* h_end) {
     const std::int64_t whole = (impl_->s.length + 3) / 4 * 4;
     if (one && whole > (std::int64_t{1} << 30)) throw std::invalid_argument("DeviceScan: one phase is for shorter signals");
     ScanLanesJob j = impl_->job(in, one ? static_cast<int>(whole) : impl_->chunk);
-    if (one) {
-        j.states = const_cast<float*>(in.h_start);  // only read in phase 3
-        j.h_end = h_end;
-    } else {
-        impl_->start_states(j, in.h_start, h_end);
-    }
     j.y = y;
-    impl_->launch<true>(j);
+    if (one) {
+        j.h_start = in.h_start, j.h_end = h_end;
+        impl_->launch<true>(j);
+    } else {
+        impl_->start_states<true>(j, in.h_start, h_end);
+        impl_->with_kind([&]<class Kind>(Kind) { add_start_kernel<Kind><<<impl_->grid(j), scan_threads>>>(j); });
+    }
     check_launch("scanning");
 }
 
@@ -201,7 +224,7 @@ void DeviceScan::backward(const DeviceScanInputs& in, const float* dy, const flo
     m.set_rates(in);
     ScanBackwardJob j{};
     j.scan = m.job(in, device::scan_backward_chunk);
-    m.start_states(j.scan, in.h_start, nullptr);
+    m.start_states<false>(j.scan, in.h_start, nullptr);
     const std::int64_t chunks = j.scan.chunks(), spans = (chunks + chunks_per_span - 1) / chunks_per_span;
     const int blocks = j.scan.channel_blocks(), slices = (blocks + blocks_per_slice - 1) / blocks_per_slice;
     const std::size_t states = as_size(s.batch * s.length * s.d_state);
@@ -220,14 +243,14 @@ void DeviceScan::backward(const DeviceScanInputs& in, const float* dy, const flo
     j.blocks_per_slice = blocks_per_slice, j.chunks_per_span = chunks_per_span;
 
     const dim3 each_chunk(blocks_for(blocks * chunks, scan_warps), static_cast<unsigned>(s.batch));
-    s.tied ? adjoint_kernel<true><<<each_chunk, scan_threads>>>(j) : adjoint_kernel<false><<<each_chunk, scan_threads>>>(j);
+    m.with_kind([&]<class Kind>(Kind) { adjoint_kernel<Kind><<<each_chunk, scan_threads>>>(j); });
     m.join(j.scan, m.adjoint.data(), dh_end, out.h_start, true);
     const dim3 grid(blocks_for(spans * slices, scan_warps), static_cast<unsigned>(s.batch));
     constexpr int bytes = scan_warps * device::scan_backward_floats * static_cast<int>(sizeof(float));
-    const auto run = s.tied ? (s.ema ? backward_kernel<true, true> : backward_kernel<true, false>)
-                            : (s.ema ? backward_kernel<false, true> : backward_kernel<false, false>);
-    check(cudaFuncSetAttribute(run, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes), "preparing a scan");
-    run<<<grid, scan_threads, bytes>>>(j, spans, slices);
+    m.with_kind([&]<class Kind>(Kind) {
+        check(cudaFuncSetAttribute(backward_kernel<Kind>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes), "preparing a scan");
+        backward_kernel<Kind><<<grid, scan_threads, bytes>>>(j, spans, slices);
+    });
     if (slices > 1) {
         const std::int64_t row = s.length * s.d_state;
         sum_slices_kernel<<<4096, 256>>>(j.dB, out.B, s.batch, slices, row);
@@ -257,10 +280,9 @@ __global__ void __launch_bounds__(baseline_threads) baseline_kernel(const __grid
     const DeviceScanShape& s = job.s;
     const int c = blockIdx.x, lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const std::int64_t b = blockIdx.y;
-    const float* x_rows = job.in.x + b * s.length * s.d_inner + c;
-    const float* dt_rows = job.in.dt + b * s.length * s.d_inner + c;
-    const float* B_rows = job.in.B + b * s.length * s.d_state;
-    const float* C_rows = job.in.C + b * s.length * s.d_state;
+    const std::int64_t row = (b * s.d_inner + c) * s.length;
+    const float *x_row = job.in.x + row, *dt_row = job.in.dt + row;
+    const float *B_rows = job.in.B + b * s.d_state * s.length, *C_rows = job.in.C + b * s.d_state * s.length;
     for (int n = threadIdx.x; n < s.d_state; n += baseline_threads) carry[n] = 0.0f;
     __syncthreads();
     for (std::int64_t tile = 0; tile < s.length; tile += baseline_threads * baseline_steps) {
@@ -269,8 +291,8 @@ __global__ void __launch_bounds__(baseline_threads) baseline_kernel(const __grid
 #pragma unroll
         for (int i = 0; i < baseline_steps; ++i) {
             const bool valid = first + i < s.length;
-            x[i] = valid ? x_rows[(first + i) * s.d_inner] : 0.0f;
-            dt[i] = valid ? dt_rows[(first + i) * s.d_inner] : 0.0f;
+            x[i] = valid ? x_row[first + i] : 0.0f;
+            dt[i] = valid ? dt_row[first + i] : 0.0f;
             y[i] = job.in.D ? job.in.D[c] * x[i] : 0.0f;
         }
         for (int n = 0; n < s.d_state; ++n) {
@@ -278,7 +300,7 @@ __global__ void __launch_bounds__(baseline_threads) baseline_kernel(const __grid
             float q[baseline_steps], B[baseline_steps], total = 0.0f, h = 0.0f;
 #pragma unroll
             for (int i = 0; i < baseline_steps; ++i) {
-                B[i] = first + i < s.length ? B_rows[(first + i) * s.d_state + n] : 0.0f;
+                B[i] = first + i < s.length ? B_rows[n * s.length + first + i] : 0.0f;
                 q[i] = device::decay(dt[i] * rate);
                 total += dt[i];
                 h = reference::scan_step(rule, h, q[i], dt[i], B[i], x[i]);
@@ -304,12 +326,12 @@ __global__ void __launch_bounds__(baseline_threads) baseline_kernel(const __grid
 #pragma unroll
             for (int i = 0; i < baseline_steps; ++i) {
                 h = reference::scan_step(rule, h, q[i], dt[i], B[i], x[i]);
-                if (first + i < s.length) y[i] = fmaf(C_rows[(first + i) * s.d_state + n], h, y[i]);
+                if (first + i < s.length) y[i] = fmaf(C_rows[n * s.length + first + i], h, y[i]);
             }
         }
 #pragma unroll
         for (int i = 0; i < baseline_steps; ++i)
-            if (first + i < s.length) job.y[b * s.length * s.d_inner + (first + i) * s.d_inner + c] = y[i];
+            if (first + i < s.length) job.y[row + first + i] = y[i];
     }
 }
 

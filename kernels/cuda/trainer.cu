@@ -3,6 +3,7 @@
 #include "cuda/support.cuh"
 #include "device/optimiser.h"
 #include "device/segment.h"
+#include "device/stft.h"
 #include "serpent/kernels/device_train.h"
 
 #include <algorithm>
@@ -19,6 +20,7 @@ namespace {
 
 constexpr int segment_threads = 512, update_threads = 256;
 constexpr int steps_ahead = 16;
+constexpr float stft_power_floor = 1e-8f;  // StftLoss's
 
 struct Take {
     const float *dry, *wet;
@@ -43,6 +45,10 @@ struct StepJob {
     Index parameters;
     float* losses;     ///< [lanes]
     device::SegmentLossWeights loss;
+    float* stft_workspace;  ///< null: no spectral loss
+    Index stft_floats;
+    const device::Complex* twiddles;
+    float stft_weight;
 };
 
 /// What a block works with, in shared memory.
@@ -76,6 +82,23 @@ __global__ void __launch_bounds__(segment_threads) forward_kernel(const __grid_c
     pass.forward();
     pass.score(job.loss);
     if (threadIdx.x == 0) job.losses[blockIdx.x] = *view.workspace.loss;
+}
+
+/// Adds the spectral loss of what is scored and its gradient to what forward_kernel() left.
+__global__ void __launch_bounds__(segment_threads) stft_kernel(const __grid_constant__ StepJob job) {
+    __shared__ BlockView view;
+    __shared__ device::Complex memory[2 * device::stft_largest_fft];
+    view_block(job, view);
+    const BlockTeam team;
+    Carver carver(job.stft_workspace + Index{blockIdx.x} * job.stft_floats);
+    const device::StftWorkspace workspace = device::carve_stft(carver, job.capacity);
+    const device::StftPass pass(team, job.twiddles, workspace, memory, stft_power_floor);
+    const Index first = min(Index{view.job.unscored}, job.steps), n = job.steps - first;
+    double loss = 0;
+    for (int c = 0; c < job.model.shape.channels; ++c)
+        loss += pass.run(view.job.wet + c * view.job.stride + first, &view.workspace.out(c, first), &view.workspace.dout(c, first), n,
+                         job.stft_weight);
+    if (threadIdx.x == 0) job.losses[blockIdx.x] += static_cast<float>(loss);
 }
 
 __global__ void __launch_bounds__(segment_threads) backward_kernel(const __grid_constant__ StepJob job) {
@@ -164,6 +187,9 @@ struct DeviceTrainer::Impl {
     std::vector<Pinned<LaneOrder>> orders;
     std::vector<std::unique_ptr<Event>> order_read;
     DeviceArray<LaneOrder> device_orders;
+    DeviceArray<float> stft_workspace;  ///< taken when a step first wants it
+    DeviceArray<device::Complex> twiddles;
+    Index stft_floats = 0;
     Stream stream;
     int now = 0;               ///< which of history and h holds the state before the next step
     std::int64_t queued = 0;
@@ -200,6 +226,15 @@ struct DeviceTrainer::Impl {
     std::size_t h_floats() const { return as_size(shape.n_layers) * as_size(shape.state_floats()); }
     int blocks() const { return static_cast<int>((parameters + update_threads - 1) / update_threads); }
 
+    void prepare_stft() {
+        if (stft_workspace.data()) return;
+        Carver counter(nullptr);
+        device::carve_stft(counter, capacity);
+        stft_floats = counter.used();
+        stft_workspace = DeviceArray<float>(as_size(lanes * stft_floats));
+        twiddles = DeviceArray<device::Complex>(device::stft_twiddles());
+    }
+
     /// Copies the orders to the device, through a ring of page-locked memory.
     const LaneOrder* send_orders(const std::vector<DeviceLane>& wanted) {
         const std::size_t slot = as_size(queued % steps_ahead);
@@ -218,7 +253,7 @@ struct DeviceTrainer::Impl {
         return {{shape, {weights.data(), layers.data(), model}, rates.data(), shape.n_controls > 0 ? positions.data() : nullptr},
                 takes.data(), lane_orders, history[now].data(), h[now].data(), history[now ^ 1].data(), h[now ^ 1].data(),
                 previous_error.data(), workspace.data(), workspace_floats, capacity, step.samples, gradients.data(), parameters,
-                losses.data(), {step.plain, step.emphasised, step.emphasis}};
+                losses.data(), {step.plain, step.emphasised, step.emphasis}, stft_workspace.data(), stft_floats, twiddles.data(), step.mrstft};
     }
 
     void optimise(const DeviceStep& step) {
@@ -303,9 +338,11 @@ void DeviceTrainer::get_lane(int lane, float* conv, float* h, float* error) cons
 void DeviceTrainer::step(const std::vector<DeviceLane>& lanes, const DeviceStep& step) {
     if (lanes.size() != as_size(impl_->lanes) || step.samples < 1 || step.samples > impl_->longest)
         throw std::invalid_argument("DeviceTrainer::step: wrong number of lanes or samples");
+    if (step.mrstft > 0) impl_->prepare_stft();
     const StepJob job = impl_->step_job(impl_->send_orders(lanes), step);
     const unsigned grid = static_cast<unsigned>(impl_->lanes);
     forward_kernel<<<grid, segment_threads, 0, impl_->stream>>>(job);
+    if (step.mrstft > 0) stft_kernel<<<grid, segment_threads, 0, impl_->stream>>>(job);
     backward_kernel<<<grid, segment_threads, 0, impl_->stream>>>(job);
     impl_->optimise(step);
     impl_->now ^= 1;

@@ -3,8 +3,8 @@
 //
 //   start of the next chunk = join_chunks(start, q(A sum dt), end from zero)
 //
-// Every segment is first walked from zero, then the segments are joined one after the other, then each is walked from its
-// true start: two short walks instead of a long one. In reverse the same joins the adjoint, from the last chunk to the first.
+// Every segment is first walked from zero, then the segments are joined in the same way, by runs of 16, then each is walked from
+// its true start: short walks instead of a long one. In reverse the same joins the adjoint, from the last chunk to the first.
 // Shapes    states (chunks, d_inner, d_state): ends from zero in, starts out. dt_sum (chunks, d_inner). rates (d_inner, d_state), or
 //           (d_inner) when tied: A log2(e). start, end (d_inner, d_state) or null (zeros; not wanted); end may be start.
 // Source    kernels/reference/selective_scan_chunked.h
@@ -56,35 +56,65 @@ SERPENT_HD inline void carry_walk(const CarryJob& job, int column, std::int64_t 
     }
 }
 
-/// Columns [first_column, first_column + columns) by one team. scratch: 2 * columns * segments floats that the team shares.
+/// The same over segments in a team's scratch, [segment][column].
+struct CarrySegments {
+    float *ends, *totals;
+    int columns;
+
+    template <bool kStore>
+    SERPENT_HD void walk(int column, int first, int last, float rate, float& h, float& dt_total) const {
+        for (int s = first; s < last; ++s) {
+            const int at = s * columns + column;
+            const float from_zero = ends[at], dt = totals[at];
+            if constexpr (kStore) ends[at] = h;
+            h = reference::join_chunks(h, decay(dt * rate), from_zero);
+            dt_total += dt;
+        }
+    }
+};
+
+inline constexpr int carry_run = 16;  ///< segments
+SERPENT_HD constexpr int carry_runs(int segments) { return (segments + carry_run - 1) / carry_run; }
+SERPENT_HD constexpr int carry_scratch_floats(int columns, int segments) { return 2 * columns * (segments + carry_runs(segments)); }
+
+/// Columns [first_column, first_column + columns) by one team. scratch: carry_scratch_floats() that the team shares.
 template <class Team>
 SERPENT_HD void join_chunk_states(const Team& team, const CarryJob& job, int first_column, int columns, int segments,
                                   float* scratch) {
     const std::int64_t length = (job.chunks + segments - 1) / segments;
-    float* const ends = scratch;
-    float* const totals = scratch + columns * segments;
+    const int runs = carry_runs(segments);
+    const CarrySegments each{scratch, scratch + columns * segments, columns};
+    const CarrySegments run{each.totals + columns * segments, each.totals + columns * (segments + runs), columns};
     const auto from = [&](int segment) { return segment * length < job.chunks ? segment * length : job.chunks; };
+    const auto last_of = [&](int r) { return (r + 1) * carry_run < segments ? (r + 1) * carry_run : segments; };
+    const auto rate = [&](int i) { return job.rates[job.tied ? (first_column + i) / job.state : first_column + i]; };
     for (int i = team.rank(); i < columns * segments; i += team.size()) {
         float h = 0.0f, dt_total = 0.0f;
         carry_walk<false>(job, first_column + i % columns, from(i / columns), from(i / columns + 1), h, dt_total);
-        ends[i] = h;
-        totals[i] = dt_total;
+        each.ends[i] = h;
+        each.totals[i] = dt_total;
+    }
+    team.sync();
+    for (int i = team.rank(); i < columns * runs; i += team.size()) {
+        float h = 0.0f, dt_total = 0.0f;
+        each.walk<false>(i % columns, i / columns * carry_run, last_of(i / columns), rate(i % columns), h, dt_total);
+        run.ends[i] = h;
+        run.totals[i] = dt_total;
     }
     team.sync();
     for (int i = team.rank(); i < columns; i += team.size()) {
-        const int column = first_column + i;
-        const float rate = job.rates[job.tied ? column / job.state : column];
-        float h = job.start ? job.start[column] : 0.0f;
-        for (int segment = 0; segment < segments; ++segment) {
-            const float from_zero = ends[segment * columns + i];
-            ends[segment * columns + i] = h;
-            h = reference::join_chunks(h, decay(totals[segment * columns + i] * rate), from_zero);
-        }
-        if (job.end) job.end[column] = h;
+        float h = job.start ? job.start[first_column + i] : 0.0f, dt_total = 0.0f;
+        run.walk<true>(i, 0, runs, rate(i), h, dt_total);
+        if (job.end) job.end[first_column + i] = h;
+    }
+    team.sync();
+    for (int i = team.rank(); i < columns * runs; i += team.size()) {
+        float h = run.ends[i], dt_total = 0.0f;
+        each.walk<true>(i % columns, i / columns * carry_run, last_of(i / columns), rate(i % columns), h, dt_total);
     }
     team.sync();
     for (int i = team.rank(); i < columns * segments; i += team.size()) {
-        float h = ends[i], dt_total = 0.0f;
+        float h = each.ends[i], dt_total = 0.0f;
         carry_walk<true>(job, first_column + i % columns, from(i / columns), from(i / columns + 1), h, dt_total);
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Packs one layer's weights for FusedChunk. Host only.
+// Packs one layer's weights for fused_layer.h. Host only.
 #pragma once
 
 #include "device/fused_layer.h"

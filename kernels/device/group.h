@@ -42,15 +42,16 @@ struct HostGroup {
                 value(values[static_cast<std::size_t>(lane)]) = before[lane] + before[lane ^ apart];
         }
     }
-    /// The same over the bits below `lanes_together`, a power of two.
-    template <class T, class Value>
-    void sum_below(int lanes_together, PerLane<T>& values, const Value& value) const {
-        for (int apart = 1; apart < lanes_together; apart *= 2) {
-            float before[kLanes];
-            for (int lane = 0; lane < kLanes; ++lane) before[lane] = value(values[static_cast<std::size_t>(lane)]);
-            for (int lane = 0; lane < kLanes; ++lane)
-                value(values[static_cast<std::size_t>(lane)]) = before[lane] + before[lane ^ apart];
-        }
+    /// The same over the bits below `lanes_together`, a power of two, for kCount values(lane).
+    template <int kCount, class T, class Values>
+    void sum_below(int lanes_together, PerLane<T>& lanes_of, const Values& values) const {
+        for (int apart = 1; apart < lanes_together; apart *= 2)
+            for (int i = 0; i < kCount; ++i) {
+                float before[kLanes];
+                for (int lane = 0; lane < kLanes; ++lane) before[lane] = values(lanes_of[static_cast<std::size_t>(lane)])[i];
+                for (int lane = 0; lane < kLanes; ++lane)
+                    values(lanes_of[static_cast<std::size_t>(lane)])[i] = before[lane] + before[lane ^ apart];
+            }
     }
     void sync() const {}
 };

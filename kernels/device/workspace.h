@@ -40,7 +40,7 @@ SERPENT_HD inline LayerRows carve_layer_rows(Carver& carver, const Shape& s, Ind
     r.gated = carver.rows(d, capacity);
     r.r = carver.take(capacity);
     r.dt_sum = carver.take(chunks * d);
-    r.scratch = carver.take(2 * columns * carry_segments(chunks));
+    r.scratch = carver.take(carry_scratch_floats(static_cast<int>(columns), carry_segments(chunks)));
     if (!backward) return r;
     r.dgated = carver.rows(d, capacity);
     r.dy = carver.rows(d, capacity);

@@ -61,7 +61,7 @@ inline SegmentLoss loss_of(const SegmentCase& c) {
     return loss;
 }
 
-inline Answer on_cpu(SegmentCase& c) {
+inline Answer on_cpu(SegmentCase& c, double mrstft_weight = 0) {
     const ModelConfig& config = c.model.config;
     lanes::LaneModel model(config, c.model.weights, kernels::lane_ops(kernels::default_isa()));
     SegmentGradient segment(model, c.model.weights, c.steps);
@@ -80,7 +80,9 @@ inline Answer on_cpu(SegmentCase& c) {
     segment.unscored = c.unscored;
     segment.lane_weight = c.weight;
     Answer a;
-    a.loss = segment.run(c.steps, loss_of(c));
+    SegmentLoss loss = loss_of(c);
+    loss.mrstft_weight = mrstft_weight;
+    a.loss = segment.run(c.steps, loss);
     for (std::size_t i = 0; i < segment.gradients().size(); ++i) a.gradient.push_back(segment.gradients().sum(i));
     std::size_t at = 0;
     for (const TensorRef& t : tensors(config, c.model.weights)) {

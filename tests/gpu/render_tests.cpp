@@ -156,3 +156,14 @@ TEST_CASE("a GPU without enough memory says so") {
     }
     check_close(s.expected, render(s, {}, {whole}));  // and goes on working
 }
+
+// Small, for compute-sanitizer, under which everything takes a hundred times as long.
+TEST_CASE("one small call of every renderer", "[sanitizer]") {
+    if (!gpu()) return;
+    for (const char* name : {"mamba_reference_16_32_16_4", "tied_ema_8_16_4_4", "slow_ema_8_16_8_2", "stereo_6_12_4_2"}) {
+        Signal s = golden(name);
+        for (auto* channels : {&s.in, &s.expected})
+            for (auto& channel : *channels) channel.resize(301);
+        for (const bool fused : {true, false}) check_close(s.expected, render(s, {.chunk = 32, .fused = fused}, {250, 51}));
+    }
+}

@@ -27,7 +27,7 @@ std::vector<std::vector<float>> planar(const std::vector<float>& flat, int chann
     return out;
 }
 
-DeviceAnswer on_gpu(SegmentCase& c, int updates = 1) {
+DeviceAnswer on_gpu(SegmentCase& c, int updates = 1, double mrstft_weight = 0) {
     const ModelConfig& config = c.model.config;
     const kernels::DeviceModelLayout layout = device_layout(config, c.model.weights);
     DeviceTrainer trainer(layout, lanes::lane_count, c.steps, std::vector<float>(layout.parameters, 0.01f));
@@ -51,6 +51,7 @@ DeviceAnswer on_gpu(SegmentCase& c, int updates = 1) {
     step.samples = c.steps;
     step.plain = static_cast<float>(loss.esr_weight / (loss.samples * loss.target_power));
     step.emphasised = static_cast<float>(loss.pre_emphasis_weight / (loss.samples * loss.pre_emphasised_power));
+    step.mrstft = static_cast<float>(mrstft_weight / loss.sequences);
     step.rate = 1e-3;
     step.average_keep = 0.5;
     DeviceAnswer out;
@@ -104,6 +105,28 @@ TEST_CASE("an update on the GPU is the CPU's") {
             INFO("weights " << w.rms << " rms, " << w.max << " max");
             CHECK(w.within(1e-6, 1e-5));
         }
+}
+
+TEST_CASE("an update with the spectral loss on the GPU is the CPU's") {
+    if (!gpu()) return;
+    for (const auto& [config, biases] : {models[1], models[4]})
+        for (const int steps : {200, 700, 1433}) {
+            CAPTURE(config.d_model, steps);
+            SegmentCase c(config, steps, biases, false);
+            const Answer cpu = on_cpu(c, 0.1), got = on_gpu(c, 1, 0.1).answer;
+            CHECK(close(cpu.loss, got.loss, 1e-4 * cpu.loss));
+            // Both FFTs are float32: serpent/kernels/stft_loss.h allows 2e-3 of the gradient's norm to each.
+            CHECK(distance(cpu.gradient, got.gradient).within(4e-3, 1.0));
+        }
+}
+
+// Small, for compute-sanitizer, under which everything takes a hundred times as long.
+TEST_CASE("one small step of training and one with the spectral loss", "[sanitizer]") {
+    if (!gpu()) return;
+    SegmentCase c(full_config(), 41, true, false);
+    (void)on_gpu(c, 2);
+    SegmentCase d(preset(8, 2, 4, 2, DecayShape::tied, BBar::ema), 251, true, true);
+    (void)on_gpu(d, 1, 0.1);
 }
 
 TEST_CASE("training on the GPU gives the same bits twice") {

@@ -17,7 +17,9 @@ struct Machine {
 };
 
 Machine measure_machine();
-void print_models(const Machine& machine);
+void print_scans(const Machine& machine);
+/// only: the name of one model; empty: all.
+void print_models(const Machine& machine, const std::string& only);
 void print_lengths();
 void print_training();
 

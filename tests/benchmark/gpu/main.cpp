@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// serpent_gpu_benchmark: one table of what the GPU does and how near that is to what it could. Medians, on random data, with
-// everything on the device unless the row says otherwise.
+// serpent_gpu_benchmark [all|scans|models|lengths|training] [MODEL]: tables of what the GPU does and how near that is to what it
+// could. Medians, on random data, with everything on the device unless the row says otherwise. MODEL: only this row of models.
 #include "gpu_benchmark.h"
 
 #include <cstdio>
@@ -16,7 +16,8 @@ int main(int argc, char** argv) {
             return 0;
         }
         const Machine machine = measure_machine();
-        if (part == "all" || part == "models") print_models(machine);
+        if (part == "all" || part == "scans") print_scans(machine);
+        if (part == "all" || part == "models") print_models(machine, argc > 2 ? argv[2] : "");
         if (part == "all" || part == "lengths") print_lengths();
         if (part == "all" || part == "training") print_training();
     } catch (const std::exception& error) {

@@ -23,31 +23,34 @@ std::vector<Named> benchmark_models() {
     ModelConfig wide;
     wide.d_model = 16, wide.expand = 2, wide.d_state = 16, wide.n_layers = 4, wide.dt_rank = 1;
     list.push_back({"16/32/16, 4 layers", wide});
+    wide.n_layers = 1;
+    list.push_back({"16/32/16, 1 layer", wide});
     return list;
 }
 
 Model model_of(const ModelConfig& config) { return test::random_model(config, true, 48000.0); }
 
-/// Operations of one sample through one layer, in issued lane instructions, for the three-phase form: what phase 1 needs (norm,
-/// in_proj's x half, convolution, x_proj, dt, decays, states) and all of phase 3. A decay takes 10 (decay() of device/math.h), a
-/// step 2 (ema) or 3 (euler), a read-out 1.
+/// Instructions that one sample through one layer cannot do without, by all lanes together. A decay takes 8 (decay() of
+/// device/math.h), a step 2 (ema) or 3 (euler), a read-out 1, a SiLU 5, a softplus 15. Phase 1: norm, in_proj's x half, convolution,
+/// x_proj, dt, scan; phase 3: norm, in_proj's z half, dt, what the start state adds, gate, out_proj.
 double layer_instructions(const ModelConfig& c) {
     const double m = c.d_model, d = c.d_inner(), n = c.d_state, decays = c.decays();
-    const double states = d * (decays * 10 + n * (c.b_bar == BBar::ema ? 2 : 3));
-    const double shared = 3 * m + d * m + d * c.d_conv + 5 * d + d * (1 + n) + 14 * d + states;
-    return 2 * shared + d * m + d * n + d * n + 6 * d + d * m;
+    const double scan = d * (decays * 8 + n * (c.b_bar == BBar::ema ? 3 : 4)), start = d * (decays * 3 + n);
+    return 3 * m + d * m + d * c.d_conv + 5 * d + d * (1 + 2 * n) + 15 * d + scan + 2 * m + d * m + 15 * d + start + 6 * d + d * m;
 }
 double layer_exps(const ModelConfig& c) {
     const double d = c.d_inner();
-    return 2 * (d * c.decays() + 4 * d) + 2 * d;  // decays; exp and divide of silu and softplus; the gate
+    return 2 * d * c.decays() + 8 * d;  // decays; exp and division of SiLU and softplus in either phase
 }
+/// The residual stream three times; the scan's answers, C, the norm's factor and dt's row there and back.
+double layer_bytes(const ModelConfig& c) { return 4.0 * (3 * c.d_model + 2 * (c.d_inner() + c.d_state + 2)); }
 
 /// Samples per second at which the first of issue, exp unit and memory is full.
 double floor_rate(const ModelConfig& c, const Machine& machine) {
     const double layers = c.n_layers;
     const double issue = machine.peaks.fma_per_s / (layers * layer_instructions(c));
     const double exps = machine.peaks.exp2_per_s / (layers * layer_exps(c));
-    const double memory = machine.peaks.copy_bytes_per_s / (4.0 * c.d_model * (3 * layers + 2));
+    const double memory = machine.peaks.copy_bytes_per_s / (layers * layer_bytes(c) + 4.0 * (2 * c.d_model + 2));
     return std::min({issue, exps, memory});
 }
 
@@ -56,7 +59,7 @@ double device_rate(const Model& model, std::size_t n, bool fused) {
                                      {.block_samples = n, .fused = fused});
     const kernels::DeviceBuffer in = random_buffer(n, -0.5, 0.5, 1);
     kernels::DeviceBuffer out(n);
-    return double(n) / (median_ms([&] { renderer.process(in, out, n); }, 7) * 1e-3);
+    return double(n) / (median_ms([&] { renderer.process(in, out, n); }, n > (1u << 24) ? 3 : 7) * 1e-3);
 }
 
 double host_rate(const Model& model, std::size_t n) {
@@ -82,9 +85,10 @@ Machine measure_machine() {
     return machine;
 }
 
-void print_models(const Machine& machine) {
+void print_models(const Machine& machine, const std::string& only) {
     std::printf("whole model, 2^22 samples           G sample/s   x real time   of floor   floor G/s   any-width path   from and to host\n");
     for (const Named& m : benchmark_models()) {
+        if (!only.empty() && m.name != only) continue;
         const Model model = model_of(m.config);
         const double rate = device_rate(model, std::size_t{1} << 22, true), floor = floor_rate(m.config, machine);
         std::printf("%-34s %11.3f %13.0f %9.0f%% %11.2f %16.3f %18.3f\n", m.name.c_str(), rate * 1e-9, rate / 48000, 100 * rate / floor,
@@ -101,7 +105,7 @@ void print_lengths() {
         models.push_back(model_of(m.config));
     }
     std::printf("\n");
-    for (int power = 12; power <= 24; power += 2) {
+    for (int power = 10; power <= 27; power += power < 26 ? 2 : 1) {
         std::printf("%10d", 1 << power);
         for (const Model& model : models) std::printf(" %20.4f", 1e9 / device_rate(model, std::size_t{1} << power, true));
         std::printf("\n");

@@ -64,7 +64,8 @@ private:
 };
 
 /// What DeviceScan is measured against: one block for each sequence and channel, which walks time in tiles of 2048 samples with a
-/// block-wide scan in each, as the public Mamba kernel is organised. Euler or ema, full A, no start state.
+/// block-wide scan in each, as the public Mamba kernel is organised. Euler or ema, full A, no start state. Time is innermost, as
+/// there: x, dt, y (batch, d_inner, length); B, C (batch, d_state, length).
 void baseline_device_scan(const DeviceScanShape& shape, const DeviceScanInputs& in, float* y);
 
 } // namespace serpent::kernels

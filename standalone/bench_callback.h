@@ -12,8 +12,8 @@ struct Percentiles {
     double p50 = 0, p99 = 0, p99_9 = 0, max = 0;
 };
 
-/// A callback of a Stream every `block` samples of real time, and right after each, for comparison, a loop that computes
-/// in registers for as long as the median callback: what its times show beyond their median is the machine's doing.
+/// Every `block` samples of real time the thread wakes up: to a callback of a Stream, or, every other time, to a loop that
+/// computes in registers for as long as the median callback: what its times show beyond their median is the machine's doing.
 struct CallbackReport {
     std::size_t callbacks = 0;
     int block = 0, overruns = 0;  ///< overruns: callbacks longer than the time that their samples last

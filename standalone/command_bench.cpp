@@ -171,7 +171,7 @@ void print_callback(const CallbackReport& report) {
     for (const auto& [label, p] : {std::pair("model", report.stream), std::pair("control", report.control)})
         std::cout << "  " << std::left << std::setw(8) << label << std::right << std::setw(9) << p.p50 << std::setw(10) << p.p99
                   << std::setw(10) << p.p99_9 << std::setw(10) << p.max << std::setw(12) << p.p99_9 / p.p50 << '\n';
-    std::cout << "  control: a loop in registers as long as the median callback, right after each; what it shows is the\n"
+    std::cout << "  control: a loop in registers as long as the median callback, every other time; what it shows is the\n"
                  "  machine's noise. Callbacks that took longer than their samples last: " << report.overruns << ".\n";
 }
 

@@ -13,7 +13,7 @@ namespace serpent {
 /// What a Stream does when the host does not run at the model's sample rate; docs/benchmarks.md has the figures.
 enum class RateMode {
     scale_dt,  ///< the model takes its steps at the host's rate, scaled: no latency and no resampler; an approximation
-    resample   ///< it runs at its own rate between two band-limited resamplers: exact, 2 ms of latency, two to three times the time
+    resample   ///< it runs at its own rate between two band-limited resamplers: exact, 2 ms of latency, three to four times the time
 };
 
 struct StreamOptions {

@@ -90,8 +90,8 @@ std::vector<std::string> screen(LiveSession& session, const AudioStream& stream,
     else
         lines.push_back(text("  gain %+.0f dB", session.gain_db()));
     lines.push_back("  " + last_event);
-    lines.push_back(effect ? "  q quit  m mute  + - gain"
-                           : "  q quit  m mute  + - gain  a answer  t together  g G gate  l L listen  w W wilder, tamer");
+    lines.push_back(effect ? "  q quit  m mute  + - gain" : "  q quit  m mute  + - gain  a answer  t together");
+    if (!effect) lines.push_back("  g G gate down, up  l L listen less, more  w W wilder, tamer");
     return lines;
 }
 

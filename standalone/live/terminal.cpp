@@ -16,6 +16,7 @@ Terminal::~Terminal() { delete saved_; }
 std::optional<char> Terminal::key() { return _kbhit() ? std::optional(static_cast<char>(_getch())) : std::nullopt; }
 #else
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -47,9 +48,27 @@ std::optional<char> Terminal::key() {
 }
 #endif
 
+namespace {
+
+/// Columns that a line may have without going on in the next row, where the cursor would come back to the wrong one.
+std::size_t columns() {
+#if !defined(_WIN32)
+    winsize size{};
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1) return size.ws_col - 1u;
+#endif
+    return 79;
+}
+
+} // namespace
+
 void Terminal::draw(const std::vector<std::string>& lines) {
+    const std::size_t most = columns();
     std::string text = drawn_ > 0 ? "\033[" + std::to_string(drawn_) + "A" : "";
-    for (const std::string& line : lines) text += "\r" + line + "\033[K\n";
+    for (const std::string& line : lines) {
+        text += '\r';
+        text.append(line, 0, most);
+        text += "\033[K\n";
+    }
     drawn_ = lines.size();
     std::cerr << text << std::flush;
 }

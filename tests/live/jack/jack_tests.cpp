@@ -10,8 +10,14 @@
 
 #include <catch2/catch.hpp>
 
-#include <csignal>
+#include <chrono>
 #include <cmath>
+#include <csignal>
+
+#include <poll.h>
+#include <pty.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace serpent;
 using namespace serpent::test;
@@ -203,4 +209,91 @@ TEST_CASE("devices lists the server, and what is not there is an error by name",
     CHECK(gone.status == 1);
     CHECK(gone.err.find("no audio device answers") != std::string::npos);
     ::unsetenv("JACK_DEFAULT_SERVER");
+}
+
+namespace {
+
+/// A child on a terminal of its own.
+class OnTerminal {
+public:
+    OnTerminal(std::vector<std::string> command, const std::string& jack_server) {
+        std::vector<char*> words;
+        for (std::string& word : command) words.push_back(word.data());
+        words.push_back(nullptr);
+        pid_ = ::forkpty(&terminal_, nullptr, nullptr, nullptr);
+        if (pid_ != 0) return;
+        ::setenv("JACK_DEFAULT_SERVER", jack_server.c_str(), 1);
+        ::setenv("JACK_NO_AUDIO_RESERVATION", "1", 1);
+        ::setenv("JACK_NO_START_SERVER", "1", 1);
+        ::execvp(words[0], words.data());
+        ::_exit(127);
+    }
+    ~OnTerminal() {
+        if (!over_) ::kill(pid_, SIGTERM), (void)end();
+        ::close(terminal_);
+    }
+    OnTerminal(const OnTerminal&) = delete;
+    OnTerminal& operator=(const OnTerminal&) = delete;
+
+    void press(char key) const { REQUIRE(::write(terminal_, &key, 1) == 1); }
+    /// Waits until the screen shows this, from what it showed last on.
+    bool shows(const std::string& text) {
+        for (const auto begin = std::chrono::steady_clock::now(); std::chrono::steady_clock::now() - begin < std::chrono::seconds(60);) {
+            if (const std::size_t at = seen_.find(text); at != std::string::npos) {
+                seen_.erase(0, at + text.size());
+                return true;
+            }
+            pollfd ready{terminal_, POLLIN, 0};
+            char more[4096];
+            if (::poll(&ready, 1, 100) < 1) continue;
+            const auto n = ::read(terminal_, more, sizeof more);
+            if (n < 1) return seen_.find(text) != std::string::npos;
+            seen_.append(more, std::size_t(n));
+        }
+        return false;
+    }
+    const std::string& seen() const noexcept { return seen_; }
+    int end() {
+        int status = -1;
+        ::waitpid(pid_, &status, 0);
+        over_ = true;
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    }
+
+private:
+    int terminal_ = -1;
+    pid_t pid_ = -1;
+    bool over_ = false;
+    std::string seen_;
+};
+
+} // namespace
+
+TEST_CASE("the screen shows what happens and its keys do what they say", "[jack]") {
+    const TemporaryFolder folder;
+    JackServer server(folder, 48000, 128);
+    OnTerminal serpent({SERPENT_COMMAND, "live", SERPENT_ASSETS "/generators/voice.safetensors", "--api", "jack", "--gate", "-30"},
+                       server.name());
+    const bool opened = serpent.shows("Jack");
+    CAPTURE(serpent.seen());
+    REQUIRE(opened);
+    CHECK(serpent.shows("  in   ...."));
+    CHECK(serpent.shows("answer: listening"));
+    CHECK(serpent.shows("gate -30 dBFS"));
+    CHECK(serpent.shows("wilder, tamer\033[K"));  // the last line is whole in 80 columns
+    serpent.press('m');
+    CHECK(serpent.shows("MUTED"));
+    serpent.press('g');
+    CHECK(serpent.shows("gate -32 dBFS"));
+    serpent.press('t');
+    CHECK(serpent.shows("together: "));
+    serpent.press('L');
+    CHECK(serpent.shows("listen 0.55"));
+    serpent.press('w');
+    CHECK(serpent.shows("temperature 1.05"));
+    serpent.press('-');
+    CHECK(serpent.shows("gain -1 dB"));
+    serpent.press('q');
+    CHECK(serpent.shows("\033[?25h"));  // the cursor is back
+    CHECK(serpent.end() == 0);
 }

@@ -120,6 +120,8 @@ TEST_CASE("controls and parameters follow each other", "[editor]") {
     ready.parameters().mix->setValue(0.75f);
     for (int i = 0; i < 100 && mix->getValue() != 0.75; ++i) Ready::pump(10);
     CHECK(mix->getValue() == 0.75);
+    CHECK(mix->keyPressed(juce::KeyPress(juce::KeyPress::downKey)));
+    CHECK(ready.parameters().mix->getValue() < 0.75f);
     auto* gate = dynamic_cast<juce::Button*>(named(editor, "Gate on"));
     REQUIRE(gate);
     gate->triggerClick();

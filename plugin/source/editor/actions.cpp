@@ -108,6 +108,7 @@ void Actions::model_menu(juce::Component& at) {
     const bool has_path = held.content && held.content->file.path.isNotEmpty();
     menu.addItem("Show in its folder", has_path, false, [held] { juce::File(held.content->file.path).revealToUser(); });
     menu.addItem("Empty this slot", held.content || !held.wanted.empty(), false, [this] { processor_.session().clear_model(active_slot()); });
+    menu.setLookAndFeel(&at.getLookAndFeel());
     menu.showMenuAsync(below(at));
 }
 
@@ -122,6 +123,7 @@ void Actions::cabinet_menu(juce::Component& at) {
     juce::PopupMenu menu;
     menu.addItem("Load an impulse response...", [this] { choose_cabinet(); });
     menu.addItem("Remove", held.content || !held.wanted.empty(), false, [this] { processor_.session().clear_cabinet(); });
+    menu.setLookAndFeel(&at.getLookAndFeel());
     menu.showMenuAsync(below(at));
 }
 
@@ -150,6 +152,7 @@ void Actions::preset_menu(juce::Component& at) {
     }
     menu.addItem("Save as...", [this] { save_preset(); });
     menu.addItem("Open the folder", user_preset_folder().isDirectory(), false, [] { user_preset_folder().revealToUser(); });
+    menu.setLookAndFeel(&at.getLookAndFeel());
     menu.showMenuAsync(below(at));
 }
 
@@ -202,6 +205,7 @@ void Actions::settings_menu(juce::Component& at) {
     menu.addSubMenu("Sample rate", rate_menu());
     menu.addSeparator();
     menu.addItem(juce::String("Serpent ") + JucePlugin_VersionString, false, false, nullptr);
+    menu.setLookAndFeel(&at.getLookAndFeel());
     menu.showMenuAsync(below(at));
 }
 

@@ -28,7 +28,8 @@ void open_and_close(const Subject& subject) {
     for (int i = 0; i < 100; ++i) {
         auto editor = open(hosted);
         if (i % 3 == 0) hosted.set_state(state_with(subject.model(i % 2 ? "scream" : "zamcomp_knobs")));
-        pump(i % 10 == 0 ? 60 : 5);
+        // JUCE's own LV2 host posts messages to the frame around the editor and does not take them back when it goes.
+        pump(i % 10 == 0 || subject.format == Format::lv2 ? 60 : 5);
     }
     stop = true;
     player.join();

@@ -3,6 +3,7 @@
 // command `serpent render` writes. Needs no display but for --editor.
 #include "host/checks.h"
 #include "host/figures.h"
+#include "host/window.h"
 
 #include <CLI/CLI.hpp>
 
@@ -15,7 +16,7 @@ using namespace serpent::test;
 int main(int argc, char** argv) {
     CLI::App app("Checks a plugin binary from a host's side.");
     std::string plugin, format = "vst3", models, serpent, only = ".*";
-    bool editor = false, figures = false;
+    bool editor = false, figures = false, window = false;
     app.add_option("plugin", plugin, "A VST3 bundle, or the URI of an LV2 that LV2_PATH leads to")->required();
     app.add_option("--format", format)->check(CLI::IsMember({"vst3", "lv2"}));
     app.add_option("--models", models, "A folder with model files")->required();
@@ -23,10 +24,12 @@ int main(int argc, char** argv) {
     app.add_option("--only", only, "A regular expression: the checks to run");
     app.add_flag("--editor", editor, "Check the editor too, which needs a display");
     app.add_flag("--figures", figures, "Print sizes and times instead of checking");
+    app.add_flag("--window", window, "Show the editor and print what changes, until standard input closes");
     CLI11_PARSE(app, argc, argv);
 
     const juce::ScopedJuceInitialiser_GUI juce_runs;
     const Subject subject{format == "lv2" ? Format::lv2 : Format::vst3, plugin, models, serpent};
+    if (window) return show_window(subject);
     if (figures) return print_figures(subject, editor);
 
     int failures = 0, ran = 0;

@@ -107,7 +107,8 @@ Loaded load_effect_session(const Arguments& a, serpent::LiveOptions options) {
 void play(const Arguments& a, Loaded& loaded, AudioStream& stream) {
     double ahead_s = 0;
     if (loaded.model_rate_hz > 0)
-        ahead_s = a.ahead_ms ? *a.ahead_ms / 1000 : suitable_ahead_s(loaded.step, loaded.model_rate_hz, stream.rate_hz(), stream.block());
+        ahead_s = a.ahead_ms ? *a.ahead_ms / 1000
+                             : suitable_ahead_s(loaded.step, loaded.model_rate_hz, stream.rate_hz(), stream.block());
     if (ahead_s > 0) std::fprintf(stderr, "the model works on a thread of its own, %.1f ms ahead\n", 1000 * ahead_s);
     serpent::LiveSession& session = *loaded.session;
     session.prepare(stream.rate_hz(), static_cast<int>(stream.block()), static_cast<int>(stream.inputs()),
@@ -183,7 +184,7 @@ CLI::App* add_live_command(CLI::App& app) {
         ->check(CLI::Range(0.01, 3600.0).description(""));
     command->add_option("--listen", a->live.listen, "together: share of what is heard in what the model hears (default 0.5)")
         ->type_name("0..1")->check(CLI::Range(0.0, 1.0).description(""));
-    command->add_option("--ahead", a->ahead_ms, "A generator's thread works so much ahead (default: none, if the blocks are long enough)")
+    command->add_option("--ahead", a->ahead_ms, "A generator's thread works so far ahead (default: only where blocks are too short)")
         ->type_name("MS")->check(CLI::Range(0.0, 1000.0).description(""));
     command->add_option("--gain", a->gain_db, "Of the output")->type_name("DB")->check(CLI::Range(-60.0, 24.0).description(""));
     add_sampling_options(*command, a->sampling);

@@ -129,7 +129,8 @@ TEST_CASE("a thread that works ahead gives the same samples later, outrun by its
                         out = play(ahead, heard, 32);
                     } else {  // let the thread come first, now and then
                         for (std::size_t t = 0; t < heard.size(); t += 1024) {
-                            const auto part = play(ahead, {heard.begin() + long(t), heard.begin() + long(std::min(heard.size(), t + 1024))}, 32);
+                            const std::size_t end = std::min(heard.size(), t + 1024);
+                            const auto part = play(ahead, {heard.begin() + long(t), heard.begin() + long(end)}, 32);
                             out.insert(out.end(), part.begin(), part.end());
                             std::this_thread::sleep_for(std::chrono::milliseconds(2));
                         }
@@ -139,7 +140,8 @@ TEST_CASE("a thread that works ahead gives the same samples later, outrun by its
                     // A resampler rounds as its phase happens to be, and cannot ring ahead of its own beginning.
                     const std::size_t settled = rate == 8000 ? 0 : 2 * std::size_t(direct.latency_samples());
                     float most = 0;
-                    for (std::size_t t = delay + settled; t < out.size(); ++t) most = std::max(most, std::abs(out[t] - expected[t - delay]));
+                    for (std::size_t t = delay + settled; t < out.size(); ++t)
+                        most = std::max(most, std::abs(out[t] - expected[t - delay]));
                     REQUIRE(most <= (rate == 8000 ? 0.0f : 1e-6f));
                     std::vector<LiveEvent> one = events(direct), other = events(ahead);
                     REQUIRE(one.size() >= other.size());  // the last ones may still be ahead

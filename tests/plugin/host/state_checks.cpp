@@ -85,6 +85,28 @@ void restored(const Subject& subject) {
     }
 }
 
+/// A state brings everything back also when the program was changed in between: nothing comes late and undoes it.
+void restored_over_a_program(const Subject& subject) {
+    Hosted hosted = subject.load();
+    hosted.set_state(state_with(subject.model("zamcomp_knobs")));
+    hosted.prepare({48000, 128, 2, 2});
+    juce::MemoryBlock saved;
+    hosted.instance().getStateInformation(saved);
+    const auto expected = values(hosted);
+    std::mt19937 random(3);
+    for (int i = 0; i < 10; ++i) {
+        for (auto* parameter : hosted.instance().getParameters()) parameter->setValue(static_cast<float>(random()) / 4294967296.0f);
+        if (i % 2) hosted.play(music(2, 512, 48000), Blocks::of({128}));
+        hosted.instance().setStateInformation(saved.getData(), static_cast<int>(saved.getSize()));
+        hosted.play(music(2, 512, 48000), Blocks::of({128}));
+        pump(60);
+        const auto actual = values(hosted);
+        for (std::size_t k = 0; k < expected.size() && subject.format == Format::vst3; ++k)
+            require(std::abs(actual[k] - expected[k]) <= 1e-6f, hosted.instance().getParameters()[static_cast<int>(k)]->getName(64).toStdString() +
+                                                                  " is " + std::to_string(actual[k]) + " instead of " + std::to_string(expected[k]));
+    }
+}
+
 /// The copy in the session counts, not the file.
 void without_the_file(const Subject& subject) {
     const juce::TemporaryFile temporary(".safetensors");
@@ -164,6 +186,7 @@ std::vector<Check> state_checks() {
     return {
         {"names, defaults, programs", description},
         {"every parameter and sample comes back", restored},
+        {"restored over another program", restored_over_a_program},
         {"a model whose file is gone", without_the_file},
         {"a model that is missing", missing},
         {"every program", programs},

@@ -16,10 +16,16 @@ end() {
 trap end EXIT
 read -r -t 30 number <"$folder/number" || { echo "Xvfb does not start: $(cat "$folder/xvfb")"; exit 1; }
 export DISPLAY=:$number
-openbox >"$folder/openbox" 2>&1 &
-manager=$!
-for _ in $(seq 100); do
-    xdotool getwindowfocus >/dev/null 2>&1 && xprop -root _NET_SUPPORTING_WM_CHECK 2>/dev/null | grep -q 'window id' && break
+# Without a window manager JUCE asks for atoms that do not exist, which X answers by ending the program: wait for it, and start it
+# again if it ended, as it does when the display was not quite ready.
+ready=
+for _ in $(seq 300); do
+    if [ -z "$manager" ] || ! kill -0 "$manager" 2>/dev/null; then
+        openbox >>"$folder/openbox" 2>&1 &
+        manager=$!
+    fi
+    xprop -root _NET_SUPPORTING_WM_CHECK 2>/dev/null | grep -q 'window id' && ready=yes && break
     sleep 0.1
 done
+[ -n "$ready" ] || { echo "openbox does not start: $(cat "$folder/openbox")"; exit 1; }
 "$@"

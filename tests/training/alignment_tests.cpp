@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Latency of synthesised devices whose first response is known to the sample.
+#include "serpent/audio_file.h"
 #include "training/alignment.h"
 #include "training/alignment_response.h"
 
@@ -122,6 +123,20 @@ TEST_CASE("Latency of any playing is right to the sample, or one early, never la
             CHECK(a.latency_samples <= latency + (device == phase_turner ? 1 : 0));
             CHECK(a.latency_samples >= latency - 1);
         }
+    }
+}
+
+TEST_CASE("Playing that leaves the upper octave empty is not taken to be early") {
+    AudioBuffer at_48_khz;
+    at_48_khz.sample_rate = rate;
+    at_48_khz.channels = {played()};
+    const Signal dry = resampled(at_48_khz, 2 * rate).channels.front();
+    const Signal wet = overdrive(dry);
+    for (const std::ptrdiff_t latency : {0, 7, -2, -6, -30}) {
+        const Alignment a = find_latency(dry, delayed(wet, latency, -100), 2 * rate);
+        CAPTURE(latency, a.latency_samples, a.confidence);
+        CHECK(a.latency_samples <= latency);
+        CHECK(a.latency_samples >= (latency == 0 ? 0 : latency - 1));
     }
 }
 

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <memory>
 #include <new>
+#include <numeric>
 
 namespace serpent {
 
@@ -53,6 +54,10 @@ std::vector<float> filtered(std::span<const float> x, std::span<const float> fil
             for (std::size_t i = start; i < end; ++i) y[i] += filter[k] * x[i + predictor_order - k];
     }
     return y;
+}
+
+double dot(std::span<const double> a, std::span<const double> b) {
+    return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
 }
 
 double mean_square(std::span<const float> x) {
@@ -213,7 +218,11 @@ ImpulseResponse impulse_response(std::span<const float> dry, std::span<const flo
 
     ImpulseResponse response;
     response.first_lag = lag - static_cast<std::ptrdiff_t>(taps_before);
-    response.taps = solve_toeplitz(r, std::span(correlation).subspan(reach - taps_before, reach));
+    const auto around = std::span(correlation).subspan(reach - taps_before, reach);
+    response.taps = solve_toeplitz(r, around);
+    const auto after_zero = std::clamp<std::ptrdiff_t>(response.first_lag + std::ssize(around), 0, std::ssize(around));
+    const auto causal = around.last(static_cast<std::size_t>(after_zero));
+    response.causal_share = dot(solve_toeplitz(r, causal), causal) / (dot(response.taps, around) + 1e-300);
     for (const double tap : response.taps) response.peak = std::max(response.peak, std::abs(tap));
     double energy = 0;
     for (std::size_t i = 0; i < noise_taps; ++i) energy += response.taps[i] * response.taps[i];

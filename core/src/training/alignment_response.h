@@ -13,6 +13,7 @@ struct ImpulseResponse {
     std::vector<double> taps;
     double peak = 0;               ///< largest magnitude
     double noise = 0;              ///< rms of the taps long before the peak, where there is nothing to find
+    double causal_share = 0;       ///< of what the taps explain of the wet, how much those from lag 0 on explain alone
 };
 
 /// Searches lags of up to 65,536 samples either way (less in short files), and gives the response around the largest.

@@ -44,6 +44,15 @@ at 98 238; xdotool mousedown 1; for i in $(seq 10); do at 98 $((238 + 6 * i)); d
 until_is 'A Threshold' '< 0.4'
 echo "buttons, switches and knobs: the host hears them"
 
+press() { xdotool key "$@"; sleep 0.3; }
+before=$(value 'A Threshold')
+sleep 0.5; press Up; until_is 'A Threshold' "> $before"
+click 60 511; sleep 1; before=$(value Input)  # where the keyboard was not
+press Down; until_is Input "< $before"
+press Return; press ctrl+a; xdotool type 6; press Return; until_is Input '== 0.625'
+press Tab; press Tab; press shift+Tab; press shift+Tab; press Up; until_is Input '> 0.625'
+echo "keys: arrows, Tab and typed values reach the clicked knob"
+
 import -window root "$pictures/screen.png"
 click 464 28; sleep 0.5; import -window root "$pictures/menu_presets.png"; xdotool key Escape; sleep 0.3
 click 832 28; sleep 0.5; import -window root "$pictures/menu_settings.png"; xdotool key Escape; sleep 0.3

@@ -45,6 +45,7 @@ Editor::Editor(Processor& owner)
                     juce::roundToInt(most_scale * base_width), juce::roundToInt(most_scale * base_height));
     set_scale(saved > 0 ? static_cast<double>(saved) / base_width : 1.0);
     owner.changes.addChangeListener(this);
+    addMouseListener(this, true);
     update();
     startTimerHz(refresh_hz);
 }
@@ -98,6 +99,22 @@ void Editor::look_at_levels() {
 void Editor::show_info() {
     const auto held = processor_.session().model(processor_.parameters().active_slot());
     if (held.content) info_.show(*held.content);
+}
+
+void Editor::mouseUp(const juce::MouseEvent& event) {
+    clicked_ = event.eventComponent;
+    looks_since_click_ = 0;
+}
+
+// When a click brings the window to the front, JUCE on X11 first gives the keyboard to the clicked control, and then, as the
+// window system's answer arrives, back to the one that had it before.
+void Editor::keep_focus_where_clicked() {
+    if (!clicked_ || ++looks_since_click_ < 3) return;
+    juce::Component& clicked = *clicked_;
+    clicked_ = nullptr;
+    if (clicked.getWantsKeyboardFocus() && clicked.isShowing() && !clicked.hasKeyboardFocus(true) && !info_.isVisible() &&
+        !clicked.isCurrentlyBlockedByAnotherModalComponent() && hasKeyboardFocus(true))
+        clicked.grabKeyboardFocus();
 }
 
 bool Editor::isInterestedInFileDrag(const juce::StringArray& files) { return files.size() == 1 && Actions::opens(files[0]); }

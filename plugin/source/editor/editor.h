@@ -24,6 +24,7 @@ public:
     void paint(juce::Graphics&) override;
     void paintOverChildren(juce::Graphics&) override;
     void resized() override;
+    void mouseUp(const juce::MouseEvent&) override;
 
     bool isInterestedInFileDrag(const juce::StringArray& files) override;
     void fileDragEnter(const juce::StringArray&, int, int) override { show_drop(true); }
@@ -38,7 +39,8 @@ public:
 
 private:
     void changeListenerCallback(juce::ChangeBroadcaster*) override { update(); }
-    void timerCallback() override { look_at_levels(); }
+    void timerCallback() override { look_at_levels(), keep_focus_where_clicked(); }
+    void keep_focus_where_clicked();
     void update();
     void show_drop(bool over);
 
@@ -55,6 +57,8 @@ private:
     InfoPage info_;
     juce::TooltipWindow tooltips_;
     bool drop_ = false;
+    juce::Component::SafePointer<juce::Component> clicked_;
+    int looks_since_click_ = 0;
 };
 
 } // namespace serpent::plugin

@@ -31,7 +31,11 @@ Knob::Knob() {
     name_.setAccessible(false);  // the slider says it
     value_.setFont(type(12.5f, Weight::strong));
     value_.setEditable(false, true, false);
-    value_.setTooltip("Double-click to type a value");
+    value_.setWantsKeyboardFocus(false);  // the knob has it, and opens the text with Return
+    value_.setTooltip("Double-click to type a value, or press Return on the knob");
+    value_.onEditorHide = [this] {
+        if (value_.hasKeyboardFocus(true)) slider_.grabKeyboardFocus();
+    };
     value_.onTextChange = [this] { typed(); };
     slider_.setRange(0.0, 1.0);
     slider_.onDragStart = [this] {
@@ -75,6 +79,12 @@ void Knob::turned() {
     if (dragging_) parameter_->setValueNotifyingHost(value);
     else set_by_user(*parameter_, value);  // by key
     refresh();
+}
+
+bool Knob::keyPressed(const juce::KeyPress& key) {
+    if (key != juce::KeyPress::returnKey) return false;
+    value_.showEditor();
+    return true;
 }
 
 void Knob::typed() {

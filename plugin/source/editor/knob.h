@@ -27,6 +27,7 @@ public:
     void set_heard(bool heard) { setAlpha(heard ? 1.0f : 0.42f); }
     void refresh() override;
     void resized() override;
+    bool keyPressed(const juce::KeyPress&) override;
     juce::Slider& slider() { return slider_; }
 
 private:

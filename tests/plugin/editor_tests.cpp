@@ -2,6 +2,7 @@
 // The editor drawn without a display: pictures to look at, names to be read out, and no control that cannot be reached.
 #include "editor/editor.h"
 #include "processor_fixture.h"
+#include "serpent/audio_file.h"
 
 #include <catch2/catch.hpp>
 
@@ -93,6 +94,33 @@ TEST_CASE("pictures of a model without knobs, and of a missing one", "[editor]")
     picture(editor, "editor_missing");
 }
 
+TEST_CASE("pictures of a model with eight knobs and long texts", "[editor]") {
+    serpent::Model model = serpent::Model::load(model_file("zamcomp_knobs").getFullPathName().toStdString());
+    model.metadata.name = "A valve amplifier with a name that is far too long for the line that it is to stand on";
+    model.metadata.description = model.metadata.name + ", and a description that does not fit either, however wide the window is made";
+    const serpent::Control first = model.config.controls[0];
+    model.config.controls.clear();
+    for (const char* name : {"Gain", "Bass", "Middle", "Treble", "Presence", "Resonance", "Master volume", "Attack of the compressor"}) {
+        model.config.controls.push_back(first);
+        model.config.controls.back().name = name;
+    }
+    model.weights.film_hidden_weight.resize(model.weights.film_hidden_bias.size() * model.config.controls.size());
+    const juce::TemporaryFile file(".safetensors");
+    model.save(file.getFile().getFullPathName().toStdString());
+    Ready ready;
+    ready.session().load_model(0, file.getFile());
+    ready.settle();
+    REQUIRE(ready.session().model(0).content);
+    CHECK(ready.parameters().controls[0][7]->used());
+    ready.processor->editor_width = Editor::base_width;
+    Editor editor(*ready.processor);
+    play_a_while(ready, editor);
+    CHECK(named(editor, "Attack of the compressor of model A"));
+    picture(editor, "editor_eight_knobs");
+    editor.set_scale(2.0);
+    picture(editor, "editor_eight_knobs_200");
+}
+
 TEST_CASE("every control has a name for screen readers and takes the keyboard", "[editor]") {
     Ready ready;
     ready.session().load_model(0, model_file("zamcomp_knobs"));
@@ -138,4 +166,48 @@ TEST_CASE("an editor may close while its model loads", "[editor]") {
     }
     ready.settle();
     CHECK(ready.session().model(0).content);
+}
+
+TEST_CASE("files dropped on the window", "[editor]") {
+    Ready ready;
+    Editor editor(*ready.processor);
+    const juce::TemporaryFile impulse(".wav"), broken(".safetensors"), broken_impulse(".wav");
+    serpent::write_audio(impulse.getFile().getFullPathName().toStdString(), serpent::AudioBuffer{48000, {sine(256)}, serpent::Subtype::float32},
+                         serpent::Subtype::float32);
+    for (const auto* file : {&broken, &broken_impulse}) REQUIRE(file->getFile().replaceWithText("neither a model nor a sound"));
+    const juce::String model = model_file("scream").getFullPathName();
+
+    CHECK(editor.isInterestedInFileDrag({model}));
+    CHECK(editor.isInterestedInFileDrag({impulse.getFile().getFullPathName()}));
+    CHECK(editor.isInterestedInFileDrag({"/presets/mine.serpentpreset"}));
+    CHECK_FALSE(editor.isInterestedInFileDrag({"/pictures/amplifier.png"}));
+    CHECK_FALSE(editor.isInterestedInFileDrag({model, impulse.getFile().getFullPathName()}));
+    CHECK_FALSE(editor.isInterestedInFileDrag({}));
+
+    const auto drop = [&](const juce::StringArray& files) {
+        editor.fileDragEnter(files, 300, 200);
+        editor.filesDropped(files, 300, 200);
+        ready.settle();
+    };
+    drop({model});
+    REQUIRE(ready.session().model(0).content);
+    CHECK(ready.session().model(0).content->file.path == model);
+    drop({impulse.getFile().getFullPathName()});
+    REQUIRE(ready.session().cabinet().content);
+    CHECK(ready.session().cabinet().content->file.path == impulse.getFile().getFullPathName());
+
+    // What cannot be used says so and leaves what plays.
+    drop({broken.getFile().getFullPathName()});
+    CHECK(ready.session().model(0).problem.contains(broken.getFile().getFileName()));
+    REQUIRE(ready.session().model(0).content);
+    CHECK(ready.session().model(0).content->file.path == model);
+    drop({broken_impulse.getFile().getFullPathName()});
+    CHECK(ready.session().cabinet().problem.contains(broken_impulse.getFile().getFileName()));
+    CHECK(ready.session().cabinet().content);
+    drop({"/gone/away.serpentpreset"});
+    CHECK(ready.session().notice().contains("away.serpentpreset"));
+    drop({"/gone/away.safetensors"});
+    CHECK(ready.session().model(0).problem.contains("away.safetensors"));
+    drop({});
+    CHECK(ready.session().model(0).content->file.path == model);
 }

@@ -22,7 +22,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 arguments=("$@")
-SERPENT_FAULT='' "$host" "$plugin" "${arguments[@]}" --only 'stereo like|comes back|every block' ||
+SERPENT_FAULT='' "$host" "$plugin" "${arguments[@]}" --only 'stereo like|comes back|every block|vst3:' ||
     { echo "the plugin without a fault must pass"; exit 1; }
 faulty state 'comes back'
 faulty 'one parameter' 'comes back'
@@ -31,4 +31,9 @@ faulty crash 'every block'
 faulty gain 'stereo like'
 faulty 'block start' 'stereo like'
 faulty latency 'stereo like'
+faulty 'any layout' 'vst3: speaker arrangements'
+faulty double 'vst3: double precision'
+faulty 'program without a name' 'vst3: units and programs'
+faulty 'second start' 'vst3: stopped and started'
+faulty 'state counts' 'vst3: states'
 [ "$missed" -eq 0 ] || { echo "$missed fault(s) not found"; exit 1; }

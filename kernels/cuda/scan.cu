@@ -114,7 +114,20 @@ __global__ void rates_kernel(const float* A, float* rates, int n) {
 
 std::size_t as_size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
-constexpr int blocks_per_slice = 8, chunks_per_span = 16;
+/// How the last backward phase is cut: a warp takes a slice of channels and a span of chunks.
+struct BackwardCut {
+    int blocks_per_slice = 8, chunks_per_span = 16;
+
+    /// As small as it must be to fill the device: many slices take memory for their sums, short spans time to add theirs up.
+    BackwardCut(std::int64_t batch, int blocks, std::int64_t chunks) {
+        const std::int64_t wanted = 24 * device_status().multiprocessors;
+        const auto warps = [&] { return batch * slices(blocks) * spans(chunks); };
+        while (blocks_per_slice > 1 && warps() < wanted) blocks_per_slice /= 2;
+        while (chunks_per_span > 4 && warps() < wanted) chunks_per_span /= 2;
+    }
+    int slices(int blocks) const { return (blocks + blocks_per_slice - 1) / blocks_per_slice; }
+    std::int64_t spans(std::int64_t chunks) const { return (chunks + chunks_per_span - 1) / chunks_per_span; }
+};
 
 } // namespace
 
@@ -225,8 +238,11 @@ void DeviceScan::backward(const DeviceScanInputs& in, const float* dy, const flo
     ScanBackwardJob j{};
     j.scan = m.job(in, device::scan_backward_chunk);
     m.start_states<false>(j.scan, in.h_start, nullptr);
-    const std::int64_t chunks = j.scan.chunks(), spans = (chunks + chunks_per_span - 1) / chunks_per_span;
-    const int blocks = j.scan.channel_blocks(), slices = (blocks + blocks_per_slice - 1) / blocks_per_slice;
+    const std::int64_t chunks = j.scan.chunks();
+    const int blocks = j.scan.channel_blocks();
+    const BackwardCut cut(s.batch, blocks, chunks);
+    const std::int64_t spans = cut.spans(chunks);
+    const int slices = cut.slices(blocks);
     const std::size_t states = as_size(s.batch * s.length * s.d_state);
     if (m.adjoint.size() == 0) {
         m.adjoint = DeviceArray<float>(as_size(s.batch * chunks * m.columns()));
@@ -240,7 +256,7 @@ void DeviceScan::backward(const DeviceScanInputs& in, const float* dy, const flo
     j.dy = dy, j.adjoint = m.adjoint.data(), j.dx = out.x, j.ddt = out.dt;
     j.dB = slices > 1 ? m.partial_B.data() : out.B, j.dC = slices > 1 ? m.partial_C.data() : out.C;
     j.dA = m.partial_A.data(), j.dD = m.partial_D.data();
-    j.blocks_per_slice = blocks_per_slice, j.chunks_per_span = chunks_per_span;
+    j.blocks_per_slice = cut.blocks_per_slice, j.chunks_per_span = cut.chunks_per_span;
 
     const dim3 each_chunk(blocks_for(blocks * chunks, scan_warps), static_cast<unsigned>(s.batch));
     m.with_kind([&]<class Kind>(Kind) { adjoint_kernel<Kind><<<each_chunk, scan_threads>>>(j); });

@@ -291,7 +291,11 @@ public:
                 l.dA = Float4{};
                 l.dD = 0.0f;
             });
-            for (std::int64_t chunk = first; chunk < last; ++chunk) run_chunk(chunk, block == first_block);
+            const bool every_lane = (block + 1) * s_.channels_per_warp() <= s_.inner && (per_channel_ - 1) * scan_states < s_.state;
+            for (std::int64_t chunk = first; chunk < last; ++chunk) {
+                if (every_lane && (chunk + 1) * s_.chunk <= s_.length) run_chunk<true>(chunk, block == first_block);
+                else run_chunk<false>(chunk, block == first_block);
+            }
             group_.each(lanes_, [&](int, ScanBackwardLane& l) {
                 store_states<Kind>(job_.dA + (span_ * s_.inner + l.place.channel) * s_.state, l.place, s_.state, l.dA);
                 if (l.place.exists && l.place.first_state == 0) job_.dD[span_ * s_.inner + l.place.channel] = l.dD;
@@ -300,6 +304,8 @@ public:
     }
 
 private:
+    /// kWhole: every lane and every sample of the chunk is there, so that loads can be issued ahead of their use.
+    template <bool kWhole>
     SERPENT_HD void run_chunk(std::int64_t chunk, bool first_block) {
         const std::int64_t begin = chunk * s_.chunk, end = begin + s_.chunk < s_.length ? begin + s_.chunk : s_.length;
         group_.each(lanes_, [&](int lane, ScanBackwardLane& l) {
@@ -309,13 +315,13 @@ private:
             SERPENT_UNROLL
             for (int i = 0; i < scan_backward_chunk; ++i) {
                 store4(h_tile_ + (i * scan_lanes + lane) * scan_states, l.h);
-                if (begin + i < end && l.place.exists) step(l, begin + i);
+                if (kWhole || (begin + i < end && l.place.exists)) step<kWhole>(l, begin + i);
             }
         });
         for (int tile = scan_backward_chunk - 4; tile >= 0; tile -= 4) {
             group_.each(lanes_, [&](int lane, ScanBackwardLane& l) {
                 SERPENT_UNROLL
-                for (int back = 1; back <= 4; ++back) step_back(l, lane, begin + tile, 4 - back, tile + 4 - back, end);
+                for (int back = 1; back <= 4; ++back) step_back<kWhole>(l, lane, begin + tile, 4 - back, tile + 4 - back, end);
             });
             group_.template sum_below<4>(per_channel_, lanes_, [](ScanBackwardLane& l) { return l.dx; });
             group_.template sum_below<4>(per_channel_, lanes_, [](ScanBackwardLane& l) { return l.ddt; });
@@ -328,24 +334,31 @@ private:
         }
     }
 
+    template <bool kWhole>
+    SERPENT_HD static ScanPlace place(const ScanBackwardLane& l) {
+        return {l.place.channel, l.place.first_state, kWhole || l.place.exists};
+    }
+
+    template <bool kWhole>
     SERPENT_HD void step(ScanBackwardLane& l, std::int64_t t) const {
         const std::int64_t at = t * s_.inner + l.place.channel;
         const float dt = s_.dt[at], x = s_.x[at];
-        const Float4 B = load_states<Kind>(s_.B + t * s_.state, l.place, s_.state), q = decays<Kind>(dt, l.rate);
+        const Float4 B = load_states<Kind>(s_.B + t * s_.state, place<kWhole>(l), s_.state), q = decays<Kind>(dt, l.rate);
         SERPENT_UNROLL
         for (int k = 0; k < scan_states; ++k) l.h.v[k] = reference::scan_step(Kind::rule, l.h.v[k], q.v[k], dt, B.v[k], x);
     }
 
     /// Sample first + i, whose h before it is row `row` of the tile. l.h: the state behind it.
+    template <bool kWhole>
     SERPENT_HD void step_back(ScanBackwardLane& l, int lane, std::int64_t first, int i, int row, std::int64_t end) const {
         const std::int64_t t = first + i, at = t * s_.inner + l.place.channel;
         const Float4 before = load4(h_tile_ + (row * scan_lanes + lane) * scan_states);
         Float4 dB{}, dC{};
         l.dx[i] = l.ddt[i] = 0.0f;
-        if (t < end && l.place.exists) {
+        if (kWhole || (t < end && l.place.exists)) {
             const float dt = s_.dt[at], x = s_.x[at], slope = job_.dy[at];
-            const Float4 B = load_states<Kind>(s_.B + t * s_.state, l.place, s_.state), q = decays<Kind>(dt, l.rate);
-            const Float4 C = load_states<Kind>(s_.C + t * s_.state, l.place, s_.state);
+            const Float4 B = load_states<Kind>(s_.B + t * s_.state, place<kWhole>(l), s_.state), q = decays<Kind>(dt, l.rate);
+            const Float4 C = load_states<Kind>(s_.C + t * s_.state, place<kWhole>(l), s_.state);
             if (l.place.first_state == 0) {
                 if (s_.skip) l.dx[i] = slope * s_.skip[l.place.channel];
                 l.dD = fused(slope, x, l.dD);

@@ -132,12 +132,13 @@ void run(Arguments a) {
     serpent::Trainer trainer = make_trainer(a, data.set, checkpoint);
     if (trainer.device() != "cpu") std::cerr << "training on " << trainer.device() << '\n';
     watch_interrupts();
+    const std::int64_t steps_before = trainer.steps_done();
     const double wall_s = train(trainer, checkpoint);
     trainer.save_checkpoint(checkpoint);
 
     const TrainOutcome outcome = assess(trainer, data, wall_s, a.metadata, a.output, command_line());
     outcome.model.save(a.output);
-    print_outcome(outcome, trainer, wall_s);
+    print_outcome(outcome, trainer, trainer.steps_done() - steps_before, wall_s);
     std::cerr << "model:  " << a.output.string() << '\n';
     if (!a.no_report) {
         const fs::path report = a.report.empty() ? with_suffix(fs::path(a.output).replace_extension(), ".html") : a.report;

@@ -89,14 +89,18 @@ TrainOutcome assess(const serpent::Trainer& trainer, const serpent::TrainingData
     return outcome;
 }
 
-void print_outcome(const TrainOutcome& outcome, const serpent::Trainer& trainer, double wall_s) {
+void print_outcome(const TrainOutcome& outcome, const serpent::Trainer& trainer, std::int64_t steps, double wall_s) {
     const serpent::Metrics& m = outcome.mean;
-    const double share = double(trainer.steps_done()) / std::max(wall_s, 1e-3);  // of a step in a second
-    const double peak_per_s = 1e9 * trainer.threads() * serpent::kernels::measure_peak_macs_per_ns(serpent::kernels::default_isa());
+    const double share = double(steps) / std::max(wall_s, 1e-3);  // of a step in a second
     std::printf("%-32s %s\n", "steps", std::to_string(trainer.steps_done()).c_str());
-    std::printf("%-32s %.0f s, some %.2f M samples/s, %.0f %% of the multiply-adds that %d %s can do\n", "time", wall_s,
-                share * trainer.samples_per_step() / 1e6, 100 * share * trainer.multiply_accumulates_per_step() / peak_per_s,
-                trainer.threads(), trainer.threads() == 1 ? "core" : "cores");
+    std::printf("%-32s %.0f s, some %.2f M samples/s", "time", wall_s, share * trainer.samples_per_step() / 1e6);
+    if (trainer.device() == "cpu") {
+        const double peak_per_s = 1e9 * trainer.threads() * serpent::kernels::measure_peak_macs_per_ns(serpent::kernels::default_isa());
+        std::printf(", %.0f %% of the multiply-adds that %d %s can do\n", 100 * share * trainer.multiply_accumulates_per_step() / peak_per_s,
+                    trainer.threads(), trainer.threads() == 1 ? "core" : "cores");
+    } else {
+        std::printf(" on %s\n", trainer.device().c_str());
+    }
     std::printf("%-32s %.3g   (a static gain: %.3g)\n", "ESR on the validation part", m.esr, m.static_gain_esr);
     std::printf("%-32s %.3g\n", "ESR, pre-emphasised", m.esr_pre);
     std::printf("%-32s %.3g\n", "MR-STFT", m.mrstft);

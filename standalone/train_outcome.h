@@ -19,7 +19,8 @@ struct TrainOutcome {
 TrainOutcome assess(const serpent::Trainer& trainer, const serpent::TrainingData& data, double wall_s,
                     serpent::Metadata metadata, const std::filesystem::path& output, const std::string& command_line);
 
-void print_outcome(const TrainOutcome& outcome, const serpent::Trainer& trainer, double wall_s);
+/// steps, wall_s: of this run, which may have gone on from a checkpoint.
+void print_outcome(const TrainOutcome& outcome, const serpent::Trainer& trainer, std::int64_t steps, double wall_s);
 
 void write_train_report(const std::filesystem::path& path, const TrainOutcome& outcome, const serpent::Trainer& trainer,
                         const serpent::TrainingData& data, const std::string& command_line);

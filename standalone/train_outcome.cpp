@@ -95,9 +95,11 @@ void print_outcome(const TrainOutcome& outcome, const serpent::Trainer& trainer,
     std::printf("%-32s %s\n", "steps", std::to_string(trainer.steps_done()).c_str());
     std::printf("%-32s %.0f s, some %.2f M samples/s", "time", wall_s, share * trainer.samples_per_step() / 1e6);
     if (trainer.device() == "cpu") {
-        const double peak_per_s = 1e9 * trainer.threads() * serpent::kernels::measure_peak_macs_per_ns(serpent::kernels::default_isa());
-        std::printf(", %.0f %% of the multiply-adds that %d %s can do\n", 100 * share * trainer.multiply_accumulates_per_step() / peak_per_s,
-                    trainer.threads(), trainer.threads() == 1 ? "core" : "cores");
+        const auto isa = serpent::kernels::default_isa();
+        const double peak_per_s = 1e9 * trainer.threads() * serpent::kernels::measure_peak_macs_per_ns(isa);
+        std::printf(", %.0f %% of the multiply-adds that %d %s can do\n",
+                    100 * share * trainer.multiply_accumulates_per_step() / peak_per_s, trainer.threads(),
+                    trainer.threads() == 1 ? "core" : "cores");
     } else {
         std::printf(" on %s\n", trainer.device().c_str());
     }

@@ -61,6 +61,20 @@ for picture in screen menu_presets menu_settings info; do
     [ "$(identify -format %k "$pictures/$picture.png")" -gt 200 ] || fail "$picture.png shows nothing"
 done
 cmp -s "$pictures/screen.png" "$pictures/menu_presets.png" && fail "no menu opens"
+# The editor goes while the model that it asked for loads; what was asked for plays all the same.
+for i in 1 2 3 4 5 6; do
+    at 164 94
+    xdotool click 1
+    sleep "0.0$((i % 3 * 2))"
+    echo r >&4
+    for _ in $(seq 100); do [ "$(grep -c '^open' "$folder/out")" -gt "$i" ] && break; sleep 0.1; done
+    window=$(timeout 20 xdotool search --sync --onlyvisible --name '^Serpent$' | head -1) || fail "no window after $i closings"
+    sleep 0.5
+    X=$(geometry 'Absolute upper-left X') Y=$(geometry 'Absolute upper-left Y')
+done
+[ "$(grep '^model' "$folder/out" | sort -u | wc -l)" -ge 4 ] || fail "the next model was not loaded: $(grep '^model' "$folder/out")"
+echo "closed while it loads: $(grep -c '^model' "$folder/out") times"
+
 exec 4>&-
 wait $host || fail "the host ends with status $?"
 grep -q closed "$folder/out" || fail "the host did not close its window"

@@ -6,7 +6,8 @@
 namespace serpent::test {
 
 /// Opens the editor in a window called "Serpent", plays to it, and prints "NAME VALUE" whenever a parameter changes, until
-/// standard input closes. For a person, and for click_editor.sh. Returns the exit status.
+/// standard input closes. An "r" there closes the editor at once, says which model plays after 0.3 s, and opens it again.
+/// For a person, and for click_editor.sh. Returns the exit status.
 int show_window(const Subject& subject);
 
 } // namespace serpent::test

@@ -94,7 +94,7 @@ void Look::drawRotarySlider(juce::Graphics& g, int x, int y, int width, int heig
     const auto bounds = juce::Rectangle<int>(x, y, width, height).toFloat();
     const float size = std::min(bounds.getWidth(), bounds.getHeight());
     const auto centre = bounds.getCentre();
-    const float radius = 0.5f * size - 3.0f, thickness = std::max(2.5f, 0.06f * size);
+    const float thickness = std::max(2.5f, 0.06f * size), radius = 0.5f * size - std::max(3.0f, 0.5f * thickness + 1.0f);
     const float angle = start + position * (end - start);
     const bool from_middle = slider.getProperties().contains(bipolar);
     const bool enabled = slider.isEnabled(), active = slider.isMouseOverOrDragging();

@@ -181,7 +181,7 @@ void ModelPanel::resized() {
     for (IconButton* button : {&info_, &folder_}) button->setBounds(top.removeFromRight(30).withSizeKeepingCentre(30, 32));
     top.removeFromRight(4);
     name_.setBounds(top.removeFromTop(25));
-    about_.setBounds(top.withTrimmedLeft(3));
+    about_.setBounds(top.withTrimmedLeft(1));
     area.removeFromTop(gap);
 
     const auto shown = static_cast<int>(knobs_shown_);

@@ -9,7 +9,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 
 namespace fs = std::filesystem;
@@ -22,7 +25,9 @@ constexpr const char* examples =
     "  serpent evaluate amp.safetensors dry.wav wet.wav --report amp.html      look and listen\n"
     "  serpent evaluate pedal.safetensors --takes knobs.json --json\n"
     "\n"
-    "Every sample counts, nothing is shifted or scaled, and the model starts from silence, as in a player. ESR is the\n"
+    "  serpent evaluate amp.safetensors dry.wav wet.wav --latency 212      the wet was recorded 212 samples late\n"
+    "\n"
+    "Every sample counts, nothing is shifted (but by --latency) or scaled, and the model starts from silence, as in a player. ESR is the\n"
     "energy of the error over that of the target: 0 is perfect, 1 is as bad as silence. Read it beside 'static gain', which\n"
     "is what turning a volume knob would reach. The envelope error tells how far the loudness is off, over 100 ms windows.\n";
 
@@ -30,7 +35,7 @@ struct Arguments {
     fs::path model, dry, wet, takes, report;
     std::vector<std::string> controls;
     std::string initial_state = "silence";
-    int threads = 0;
+    int threads = 0, latency_samples = 0;
     bool json = false;
 };
 
@@ -40,7 +45,8 @@ struct Scored {
     serpent::Metrics metrics;
 };
 
-serpent::AudioBuffer read_checked(const serpent::Take& take, serpent::AudioBuffer& wet) {
+/// Both without what only one of them has when the wet lies `latency_samples` behind.
+serpent::AudioBuffer read_checked(const serpent::Take& take, int latency_samples, serpent::AudioBuffer& wet) {
     serpent::AudioBuffer dry = serpent::read_audio(take.dry);
     wet = serpent::read_audio(take.wet);
     const auto differ = [&](const std::string& what, auto a, auto b) {
@@ -50,6 +56,16 @@ serpent::AudioBuffer read_checked(const serpent::Take& take, serpent::AudioBuffe
     if (dry.sample_rate != wet.sample_rate) differ(" Hz", dry.sample_rate, wet.sample_rate);
     if (dry.channels.size() != wet.channels.size()) differ(" channels", dry.channels.size(), wet.channels.size());
     if (dry.frames() != wet.frames()) differ(" samples", dry.frames(), wet.frames());
+    const std::ptrdiff_t shift = std::abs(std::ptrdiff_t{latency_samples});
+    if (shift > 0 && shift >= static_cast<std::ptrdiff_t>(dry.frames()))
+        throw serpent::Error("a latency of " + std::to_string(latency_samples) + " samples leaves nothing of " + take.wet.string() +
+                             "; give --latency the delay of the recording");
+    for (std::size_t c = 0; c < dry.channels.size(); ++c) {
+        auto& early = latency_samples > 0 ? dry.channels[c] : wet.channels[c];
+        auto& late = latency_samples > 0 ? wet.channels[c] : dry.channels[c];
+        early.erase(early.end() - shift, early.end());
+        late.erase(late.begin(), late.begin() + shift);
+    }
     return dry;
 }
 
@@ -57,7 +73,7 @@ serpent::AudioBuffer read_checked(const serpent::Take& take, serpent::AudioBuffe
 serpent::Metrics score(const std::shared_ptr<const serpent::Model>& model, const serpent::Take& take,
                        const Arguments& a, serpent::ReportPart* part) {
     serpent::AudioBuffer wet;
-    const serpent::AudioBuffer dry = read_checked(take, wet);
+    const serpent::AudioBuffer dry = read_checked(take, a.latency_samples, wet);
     serpent::RendererOptions options;
     options.controls = take.controls;
     options.threads = a.threads;
@@ -77,6 +93,16 @@ serpent::Metrics score(const std::shared_ptr<const serpent::Model>& model, const
 nlohmann::json to_json(const serpent::Metrics& m) {
     return {{"esr", m.esr}, {"esr_pre", m.esr_pre}, {"mrstft", m.mrstft}, {"envelope_rms_db", m.envelope_rms_db},
             {"envelope_max_db", m.envelope_max_db}, {"static_gain_esr", m.static_gain_esr}, {"static_gain", m.static_gain}};
+}
+
+/// A model learned from late recordings is early beside others that were made the same way.
+void hint_at_latency(const serpent::Model& model, int latency_samples) {
+    const auto training = nlohmann::json::parse(model.metadata.training, nullptr, false);
+    if (!training.is_object() || !training.contains("latency_samples") || !training["latency_samples"].is_number_integer()) return;
+    const auto trained = training["latency_samples"].get<std::int64_t>();
+    if (trained == 0 || latency_samples != 0) return;
+    std::cerr << "note: the recordings that this model learned from were " << trained
+              << " samples late, and these count as they are; if they were made the same way, add --latency " << trained << '\n';
 }
 
 void print_table(const std::vector<Scored>& scored, const serpent::Metrics& mean) {
@@ -124,6 +150,7 @@ void run(const Arguments& a) {
         all.push_back(s.metrics);
     }
     const serpent::Metrics mean = serpent::mean(all);
+    hint_at_latency(*model, a.latency_samples);
     if (!a.report.empty()) {
         report.title = model->metadata.name;
         report.subtitle = model->metadata.gear;
@@ -160,6 +187,7 @@ CLI::App* add_evaluate_command(CLI::App& app) {
     add_control_option(*command, a->controls);
     command->add_option("--initial-state", a->initial_state, "silence (the default) or zero")->type_name("STATE")
         ->check(CLI::IsMember({"silence", "zero"}).description(""));
+    command->add_option("--latency", a->latency_samples, "How many samples the wet was recorded late (default: 0)")->type_name("N");
     command->add_option("--threads", a->threads, "Threads to use (default: all cores)")->type_name("N")
         ->check(CLI::NonNegativeNumber.description(""));
     command->add_option("--report", a->report, "Also write an HTML page with plots and players")->type_name("FILE");

@@ -118,6 +118,16 @@ TEST_CASE("signal, train, render, evaluate: the whole path", "[command][train]")
     }
     // Both answers hold 1e-5 rms; an error signal of sqrt(esr) amplifies that to some 1e-3 of the figure.
     CHECK(figures["esr"].get<double>() == Approx(error / power).epsilon(1e-3));
+
+    // As recorded, late: evaluate says so, and --latency gives the figures of the aligned pair.
+    write_mono(studio / "late.wav", device(studio.dry));
+    write_mono(studio / "as_played.wav", studio.dry);
+    const std::vector<std::string> late = {"evaluate", model, studio.name("as_played.wav"), studio.name("late.wav"), "--json"};
+    CHECK_THAT(run_command(late).err, Catch::Contains("add --latency 37"));
+    const CommandResult shifted = run_command(with(late, {"--latency", "37"}));
+    CHECK(shifted.err.empty());
+    CHECK(nlohmann::json::parse(shifted.out)["esr"] == figures["esr"]);
+    CHECK(run_command(with(late, {"--latency", "99999999"})).status == 1);
 }
 
 TEST_CASE("an interrupted training leaves a model, and resumes to the bits of one never stopped", "[command][train]") {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "device/fused_layer.h"
+#include "device/tile_scan.h"
 #include "reference/rms_norm.h"
 
 namespace serpent::kernels::device {
@@ -195,26 +196,54 @@ private:
 
     SERPENT_HD void scan(int valid) {
         group_.each(lane_, [&](int lane, Lane& l) {
-            Float4 y;
+            float y[steps];
+            SERPENT_UNROLL
+            for (int i = 0; i < steps; ++i) y[i] = l.skip * l.x[i];
+            if constexpr (Shape::rule == reference::InputRule::euler && !Shape::tied)
+                scan_by_tile(l, y);
+            else
+                scan_by_step(l, y);
+            if (lane < Shape::inner && valid > 0) store4(l.y_at, {{y[0], y[1], y[2], y[3]}});
+            l.y_at += steps * Shape::inner;
+        });
+    }
+
+    SERPENT_HD void scan_by_step(Lane& l, float (&y)[steps]) const {
+        SERPENT_UNROLL
+        for (int i = 0; i < steps; ++i) {
+            const float* B = tile_ + bc_at + i * 2 * Shape::state;
+            float q = decay(l.dt[i] * l.rate[0]);
+            SERPENT_UNROLL
+            for (int n = 0; n < Shape::state; n += 4) {
+                const Float4 b = load4(B + n), c = load4(B + Shape::state + n);
+                SERPENT_UNROLL
+                for (int k = 0; k < 4; ++k) {
+                    if constexpr (!Shape::tied) q = decay(l.dt[i] * l.rate[n + k]);
+                    l.h[n + k] = reference::scan_step(Shape::rule, l.h[n + k], q, l.dt[i], b.v[k], l.x[i]);
+                    y[i] = fused(c.v[k], l.h[n + k], y[i]);
+                }
+            }
+        }
+    }
+
+    SERPENT_HD void scan_by_tile(Lane& l, float (&y)[steps]) const {
+        float dt_x[steps], dt_total = 0.0f;
+        SERPENT_UNROLL
+        for (int i = 0; i < steps; ++i) dt_x[i] = l.dt[i] * l.x[i], dt_total += l.dt[i];
+        SERPENT_UNROLL
+        for (int n = 0; n < Shape::state; n += 4) {
+            Float4 b[steps], c[steps];
             SERPENT_UNROLL
             for (int i = 0; i < steps; ++i) {
                 const float* B = tile_ + bc_at + i * 2 * Shape::state;
-                y.v[i] = l.skip * l.x[i];
-                float q = decay(l.dt[i] * l.rate[0]);
-                SERPENT_UNROLL
-                for (int n = 0; n < Shape::state; n += 4) {
-                    const Float4 b = load4(B + n), c = load4(B + Shape::state + n);
-                    SERPENT_UNROLL
-                    for (int k = 0; k < 4; ++k) {
-                        if constexpr (!Shape::tied) q = decay(l.dt[i] * l.rate[n + k]);
-                        l.h[n + k] = reference::scan_step(Shape::rule, l.h[n + k], q, l.dt[i], b.v[k], l.x[i]);
-                        y.v[i] = fused(c.v[k], l.h[n + k], y.v[i]);
-                    }
-                }
+                b[i] = load4(B + n), c[i] = load4(B + Shape::state + n);
             }
-            if (lane < Shape::inner && valid > 0) store4(l.y_at, y);
-            l.y_at += steps * Shape::inner;
-        });
+            SERPENT_UNROLL
+            for (int k = 0; k < 4; ++k) {
+                const float B[steps] = {b[0].v[k], b[1].v[k], b[2].v[k], b[3].v[k]}, C[steps] = {c[0].v[k], c[1].v[k], c[2].v[k], c[3].v[k]};
+                l.h[n + k] = scan_tile(l.h[n + k], l.rate[n + k], l.dt, dt_x, dt_total, B, C, y);
+            }
+        }
     }
 
     SERPENT_HD void store() {

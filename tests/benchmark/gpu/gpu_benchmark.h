@@ -17,7 +17,8 @@ struct Machine {
 };
 
 Machine measure_machine();
-void print_scans(const Machine& machine);
+/// only_power: only the single sequence of 2^only_power samples; 0: all.
+void print_scans(const Machine& machine, int only_power);
 /// only: the name of one model; empty: all.
 void print_models(const Machine& machine, const std::string& only);
 void print_lengths();

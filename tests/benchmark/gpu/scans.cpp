@@ -62,9 +62,11 @@ void print_scan(const Machine& machine, const kernels::DeviceScanShape& shape) {
 
 } // namespace
 
-void print_scans(const Machine& machine) {
+void print_scans(const Machine& machine, int only_power) {
     std::printf("scan, full A, euler\n  B     D   N    length  phases  chunk  G sample/s  of floor  of two walks  x baseline  backward ms  x forward\n");
-    for (int power = 14; power <= 22; power += 2) print_scan(machine, {1, std::int64_t{1} << power, 32, 16});
+    for (int power = 14; power <= 22; power += 2)
+        if (only_power == 0 || power == only_power) print_scan(machine, {1, std::int64_t{1} << power, 32, 16});
+    if (only_power != 0) return;
     print_scan(machine, {1, std::int64_t{1} << 22, 8, 4});
     for (const std::int64_t length : {2048, 8192, 65536}) print_scan(machine, {8, length, 2048, 16});
     std::printf("\n");

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cuda/carry.cuh"
+#include "cuda/scan_channels.h"
+#include "cuda/scan_sequence.cuh"
 #include "device/scan_lanes.h"
 #include "serpent/kernels/device_scan.h"
 
@@ -16,23 +18,10 @@ namespace {
 constexpr int scan_warps = 4, scan_threads = 32 * scan_warps;
 using Warp = WarpGroup<32>;
 
-/// Job of sequence `b` of the batch.
-__device__ ScanLanesJob sequence(const ScanLanesJob& all, std::int64_t b) {
-    ScanLanesJob job = all;
-    const std::int64_t channels = b * all.length * all.inner, states = b * all.length * all.state, columns = std::int64_t{all.inner} * all.state;
-    job.x += channels, job.dt += channels, job.B += states, job.C += states;
-    if (job.y) job.y += channels;
-    if (job.states) job.states += b * all.chunks() * columns;
-    if (job.dt_sum) job.dt_sum += b * all.chunks() * all.inner;
-    if (job.h_start) job.h_start += b * columns;
-    if (job.h_end) job.h_end += b * columns;
-    return job;
-}
-
 /// Warp number -> channel block (fastest: neighbours share B and C), chunk.
 template <class Kind, bool kOutput>
 __global__ void __launch_bounds__(scan_threads) forward_kernel(const __grid_constant__ ScanLanesJob all) {
-    const ScanLanesJob job = sequence(all, blockIdx.y);
+    const ScanLanesJob job = scan_sequence(all, blockIdx.y);
     const std::int64_t warp = std::int64_t{blockIdx.x} * scan_warps + threadIdx.x / 32, blocks = job.channel_blocks();
     if (warp >= blocks * job.chunks()) return;
     device::scan_forward_chunk<Kind, kOutput>(Warp{}, job, warp / blocks, static_cast<int>(warp % blocks));
@@ -40,7 +29,7 @@ __global__ void __launch_bounds__(scan_threads) forward_kernel(const __grid_cons
 
 template <class Kind>
 __global__ void __launch_bounds__(scan_threads) add_start_kernel(const __grid_constant__ ScanLanesJob all) {
-    const ScanLanesJob job = sequence(all, blockIdx.y);
+    const ScanLanesJob job = scan_sequence(all, blockIdx.y);
     const std::int64_t warp = std::int64_t{blockIdx.x} * scan_warps + threadIdx.x / 32, blocks = job.channel_blocks();
     if (warp >= blocks * job.chunks()) return;
     device::scan_add_start_states<Kind>(Warp{}, job, warp / blocks, static_cast<int>(warp % blocks));
@@ -52,7 +41,7 @@ __device__ ScanBackwardJob sequence(const ScanBackwardJob& all, std::int64_t b) 
     const std::int64_t columns = std::int64_t{s.inner} * s.state, channels = b * s.length * s.inner;
     const std::int64_t slices = (s.channel_blocks() + all.blocks_per_slice - 1) / all.blocks_per_slice;
     const std::int64_t spans = (s.chunks() + all.chunks_per_span - 1) / all.chunks_per_span;
-    job.scan = sequence(s, b);
+    job.scan = scan_sequence(s, b);
     job.dy += channels, job.dx += channels, job.ddt += channels;
     job.adjoint += b * s.chunks() * columns;
     job.dB += b * slices * s.length * s.state, job.dC += b * slices * s.length * s.state;
@@ -96,6 +85,7 @@ __global__ void __launch_bounds__(256) sum_columns_kernel(const float* from, flo
     const int r = threadIdx.x / 8, i = blockIdx.x * 8 + threadIdx.x % 8;
     float sum = 0.0f;
     if (i < results)
+        #pragma unroll 8  // loads ahead of their sum
         for (std::int64_t row = r; row < rows; row += column_rows)
             for (int k = 0; k < together; ++k) sum += from[(row * results + i) * together + k];
     sums[r][threadIdx.x % 8] = sum;
@@ -135,6 +125,7 @@ struct DeviceScan::Impl {
     DeviceScanShape s;
     int phases, chunk;
     DeviceArray<float> rates, states, dt_sum, adjoint, partial_B, partial_C, partial_A, partial_D;
+    DeviceArray<float> checkpoints, adjoint_checkpoints, dt_before, dt_after;
 
     Impl(const DeviceScanShape& shape, const DeviceScanOptions& options) : s(shape) {
         if (s.batch < 1 || s.batch > 65535 || s.length < 1 || s.d_inner < 1 || s.d_state < 1 || s.d_state > 128)
@@ -145,8 +136,13 @@ struct DeviceScan::Impl {
         phases = options.phases ? options.phases : full ? 1 : 3;
         chunk = options.chunk ? options.chunk : 256;
         while (!options.chunk && chunk > 32 && warps * s.length / chunk < 16 * device_status().multiprocessors) chunk /= 2;
+        if (!options.chunk && by_channels()) chunk = ChannelScan::chunk_for(job(), s.batch, ChannelScan::forward_warps(), 4);
         rates = DeviceArray<float>(as_size(decays()));
     }
+
+    /// scan_channels.h; otherwise scan_lanes.h, for any shape and for one phase.
+    bool by_channels() const { return phases == 3 && ChannelScan::fits(s.d_state); }
+    ChannelScan channel_scan() const { return {s.batch, s.tied, s.ema}; }
 
     int decays() const { return s.tied ? s.d_inner : s.d_inner * s.d_state; }
     std::int64_t columns() const { return std::int64_t{s.d_inner} * s.d_state; }
@@ -192,15 +188,51 @@ struct DeviceScan::Impl {
                                   s.d_state, s.tied, reverse});
     }
 
-    /// Phases 1 and 2.
-    template <bool kOutput>
-    void start_states(ScanLanesJob& j, const float* h_start, float* h_end) {
+    void take_states(ScanLanesJob& j) {
         const std::size_t wanted = as_size(s.batch * j.chunks());
         if (states.size() < wanted * as_size(columns())) states = DeviceArray<float>(wanted * as_size(columns()));
         if (dt_sum.size() < wanted * as_size(s.d_inner)) dt_sum = DeviceArray<float>(wanted * as_size(s.d_inner));
         j.states = states.data(), j.dt_sum = dt_sum.data();
-        launch<kOutput>(j);
+    }
+
+    /// Phases 1 and 2.
+    template <bool kOutput>
+    void start_states(ScanLanesJob& j, const float* h_start, float* h_end) {
+        take_states(j);
+        if (kOutput && by_channels()) channel_scan().from_zero(j);
+        else launch<kOutput>(j);
         join(j, states.data(), h_start, h_end, false);
+    }
+
+    void add_start_states(const ScanLanesJob& j) const {
+        if (by_channels()) channel_scan().add_start_states(j);
+        else with_kind([&]<class Kind>(Kind) { add_start_kernel<Kind><<<grid(j), scan_threads>>>(j); });
+    }
+
+    void backward_by_lanes(const DeviceScanInputs& in, const float* dy, const float* dh_end, const DeviceScanGradients& out);
+    void backward_by_channels(const DeviceScanInputs& in, const float* dy, const float* dh_end, const DeviceScanGradients& out);
+
+    /// Where dB and dC go: to `out`, or to partial sums of each slice.
+    void take_slices(int slices, const DeviceScanGradients& out, float*& dB, float*& dC) {
+        const std::size_t wanted = slices > 1 ? as_size(slices * s.batch * s.length * s.d_state) : 0;
+        if (partial_B.size() < wanted) partial_B = DeviceArray<float>(wanted), partial_C = DeviceArray<float>(wanted);
+        dB = slices > 1 ? partial_B.data() : out.B, dC = slices > 1 ? partial_C.data() : out.C;
+    }
+    void take_rows(std::int64_t rows, float*& dA, float*& dD) {
+        const std::size_t wanted = as_size(s.batch * rows);
+        if (partial_A.size() < wanted * as_size(columns())) partial_A = DeviceArray<float>(wanted * as_size(columns()));
+        if (partial_D.size() < wanted * as_size(s.d_inner)) partial_D = DeviceArray<float>(wanted * as_size(s.d_inner));
+        dA = partial_A.data(), dD = partial_D.data();
+    }
+    /// The sums of both. rows: of dA and dD in each sequence.
+    void add_up(int slices, std::int64_t rows, const DeviceScanGradients& out) const {
+        if (slices > 1) {
+            const std::int64_t row = s.length * s.d_state;
+            sum_slices_kernel<<<4096, 256>>>(partial_B.data(), out.B, s.batch, slices, row);
+            sum_slices_kernel<<<4096, 256>>>(partial_C.data(), out.C, s.batch, slices, row);
+        }
+        sum_columns_kernel<<<blocks_for(decays(), 8), 256>>>(partial_A.data(), out.A, s.batch * rows, decays(), s.tied ? s.d_state : 1);
+        sum_columns_kernel<<<blocks_for(s.d_inner, 8), 256>>>(partial_D.data(), out.D, s.batch * rows, s.d_inner, 1);
     }
 };
 
@@ -226,55 +258,72 @@ void DeviceScan::forward(const DeviceScanInputs& in, float* y, float* h_end) {
         impl_->launch<true>(j);
     } else {
         impl_->start_states<true>(j, in.h_start, h_end);
-        impl_->with_kind([&]<class Kind>(Kind) { add_start_kernel<Kind><<<impl_->grid(j), scan_threads>>>(j); });
+        impl_->add_start_states(j);
     }
     check_launch("scanning");
 }
 
 void DeviceScan::backward(const DeviceScanInputs& in, const float* dy, const float* dh_end, const DeviceScanGradients& out) {
-    Impl& m = *impl_;
-    const DeviceScanShape& s = m.s;
-    m.set_rates(in);
+    impl_->set_rates(in);
+    if (ChannelScan::fits(impl_->s.d_state)) impl_->backward_by_channels(in, dy, dh_end, out);
+    else impl_->backward_by_lanes(in, dy, dh_end, out);
+    check_launch("scanning backwards");
+}
+
+void DeviceScan::Impl::backward_by_lanes(const DeviceScanInputs& in, const float* dy, const float* dh_end, const DeviceScanGradients& out) {
     ScanBackwardJob j{};
-    j.scan = m.job(in, device::scan_backward_chunk);
-    m.start_states<false>(j.scan, in.h_start, nullptr);
+    j.scan = job(in, device::scan_backward_chunk);
+    start_states<false>(j.scan, in.h_start, nullptr);
     const std::int64_t chunks = j.scan.chunks();
     const int blocks = j.scan.channel_blocks();
     const BackwardCut cut(s.batch, blocks, chunks);
     const std::int64_t spans = cut.spans(chunks);
     const int slices = cut.slices(blocks);
-    const std::size_t states = as_size(s.batch * s.length * s.d_state);
-    if (m.adjoint.size() == 0) {
-        m.adjoint = DeviceArray<float>(as_size(s.batch * chunks * m.columns()));
-        m.partial_A = DeviceArray<float>(as_size(s.batch * spans * m.columns()));
-        m.partial_D = DeviceArray<float>(as_size(s.batch * spans * s.d_inner));
-        if (slices > 1) {
-            m.partial_B = DeviceArray<float>(as_size(slices) * states);
-            m.partial_C = DeviceArray<float>(as_size(slices) * states);
-        }
-    }
-    j.dy = dy, j.adjoint = m.adjoint.data(), j.dx = out.x, j.ddt = out.dt;
-    j.dB = slices > 1 ? m.partial_B.data() : out.B, j.dC = slices > 1 ? m.partial_C.data() : out.C;
-    j.dA = m.partial_A.data(), j.dD = m.partial_D.data();
+    if (adjoint.size() == 0) adjoint = DeviceArray<float>(as_size(s.batch * chunks * columns()));
+    take_slices(slices, out, j.dB, j.dC);
+    take_rows(spans, j.dA, j.dD);
+    j.dy = dy, j.adjoint = adjoint.data(), j.dx = out.x, j.ddt = out.dt;
     j.blocks_per_slice = cut.blocks_per_slice, j.chunks_per_span = cut.chunks_per_span;
 
     const dim3 each_chunk(blocks_for(blocks * chunks, scan_warps), static_cast<unsigned>(s.batch));
-    m.with_kind([&]<class Kind>(Kind) { adjoint_kernel<Kind><<<each_chunk, scan_threads>>>(j); });
-    m.join(j.scan, m.adjoint.data(), dh_end, out.h_start, true);
+    with_kind([&]<class Kind>(Kind) { adjoint_kernel<Kind><<<each_chunk, scan_threads>>>(j); });
+    join(j.scan, adjoint.data(), dh_end, out.h_start, true);
     const dim3 grid(blocks_for(spans * slices, scan_warps), static_cast<unsigned>(s.batch));
     constexpr int bytes = scan_warps * device::scan_backward_floats * static_cast<int>(sizeof(float));
-    m.with_kind([&]<class Kind>(Kind) {
+    with_kind([&]<class Kind>(Kind) {
         check(cudaFuncSetAttribute(backward_kernel<Kind>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes), "preparing a scan");
         backward_kernel<Kind><<<grid, scan_threads, bytes>>>(j, spans, slices);
     });
-    if (slices > 1) {
-        const std::int64_t row = s.length * s.d_state;
-        sum_slices_kernel<<<4096, 256>>>(j.dB, out.B, s.batch, slices, row);
-        sum_slices_kernel<<<4096, 256>>>(j.dC, out.C, s.batch, slices, row);
+    add_up(slices, spans, out);
+}
+
+void DeviceScan::Impl::backward_by_channels(const DeviceScanInputs& in, const float* dy, const float* dh_end, const DeviceScanGradients& out) {
+    const ChannelScan scan = channel_scan();
+    device::ChannelsBackwardJob j{};
+    j.scan = job(in, ChannelScan::chunk_for(job(), s.batch, ChannelScan::backward_warps(), device::checkpoint_samples));
+    take_states(j.scan);
+    const std::int64_t chunks = j.scan.chunks(), groups = s.batch * j.groups_before(chunks);
+    const int blocks = device::channel_blocks(j.scan);
+    j.blocks_per_slice = 8;
+    const auto slices = [&] { return (blocks + j.blocks_per_slice - 1) / j.blocks_per_slice; };
+    while (j.blocks_per_slice > 1 && s.batch * chunks * slices() < ChannelScan::backward_warps()) j.blocks_per_slice /= 2;
+    if (checkpoints.size() == 0) {
+        adjoint = DeviceArray<float>(as_size(s.batch * chunks * columns()));
+        checkpoints = DeviceArray<float>(as_size(groups * columns())), adjoint_checkpoints = DeviceArray<float>(as_size(groups * columns()));
+        dt_before = DeviceArray<float>(as_size(groups * s.d_inner)), dt_after = DeviceArray<float>(as_size(groups * s.d_inner));
     }
-    sum_columns_kernel<<<blocks_for(m.decays(), 8), 256>>>(j.dA, out.A, s.batch * spans, m.decays(), s.tied ? s.d_state : 1);
-    sum_columns_kernel<<<blocks_for(s.d_inner, 8), 256>>>(j.dD, out.D, s.batch * spans, s.d_inner, 1);
-    check_launch("scanning backwards");
+    take_slices(slices(), out, j.dB, j.dC);
+    take_rows(chunks, j.dA, j.dD);
+    j.checkpoints = checkpoints.data(), j.adjoint_checkpoints = adjoint_checkpoints.data();
+    j.dt_before = dt_before.data(), j.dt_after = dt_after.data();
+    j.dy = dy, j.adjoint = adjoint.data(), j.dx = out.x, j.ddt = out.dt;
+
+    scan.walk_from_zero(j);
+    join(j.scan, states.data(), in.h_start, nullptr, false);
+    scan.walk_adjoint_from_zero(j);
+    join(j.scan, adjoint.data(), dh_end, out.h_start, true);
+    scan.backward(j, slices());
+    add_up(slices(), chunks, out);
 }
 
 // --- the baseline ---------------------------------------------------------------------------------------------------------------

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The GPU's scan operator, run on the CPU, against the float64 reference: any chunk, forward and backward.
-#include "close.h"
-#include "device/scan_lanes.h"
-#include "kernels/scan_case.h"
+#include "device/host_scan.h"
 
 #include <catch2/catch.hpp>
 
@@ -12,33 +10,13 @@ using namespace serpent::kernels::device;
 
 namespace {
 
-using Floats = std::vector<float>;
-
-struct HostScan {
-    ScanCase<float> c;
-    Floats rates, states, dt_sum, y, h_end;
-    ScanLanesJob job{};
-
-    HostScan(const ScanCase<double>& exact, int chunk) : c(to<float>(exact)), y(c.x.size(), NAN), h_end(c.h_start.size(), NAN) {
-        for (const float a : c.A) rates.push_back(a * log2_e);
-        const auto chunks = (c.shape.length + static_cast<std::size_t>(chunk) - 1) / static_cast<std::size_t>(chunk);
-        states.assign(chunks * c.shape.state_size(), NAN);
-        dt_sum.assign(chunks * c.shape.channels, NAN);
-        job = {static_cast<std::int64_t>(c.shape.length), static_cast<int>(c.shape.channels), static_cast<int>(c.shape.states), chunk,
-               rates.data(), c.D.data(), c.x.data(), c.dt.data(), c.B.data(), c.C.data(), states.data(), dt_sum.data(), y.data(), nullptr};
-    }
+struct LaneScanOnHost : HostScan {
+    using HostScan::HostScan;
 
     template <class Function>
     void each_warp(const Function& function) const {
         for (std::int64_t k = 0; k < job.chunks(); ++k)
             for (int block = 0; block < job.channel_blocks(); ++block) function(k, block);
-    }
-
-    void join(float* ends, const float* start, float* end, bool reverse) {
-        constexpr int segments = 19;
-        Floats scratch(static_cast<std::size_t>(carry_scratch_floats(job.inner * job.state, segments)));
-        join_chunk_states(SerialTeam{}, {ends, dt_sum.data(), rates.data(), start, end, job.chunks(), job.inner, job.state, c.shape.tied, reverse},
-                          0, job.inner * job.state, segments, scratch.data());
     }
 
     template <class Kind>
@@ -59,7 +37,7 @@ struct HostScan {
         const int slices = (job.channel_blocks() + blocks_per_slice - 1) / blocks_per_slice;
         const std::size_t L = c.shape.length, N = c.shape.states, d = c.shape.channels;
         ScanGradientVectors<float> g(c.shape);
-        Floats adjoint(states.size(), NAN), dB(static_cast<std::size_t>(slices) * L * N, NAN), dC(dB), tile(scan_backward_floats);
+        Floats adjoint(states.size(), NAN), dB(static_cast<std::size_t>(slices) * L * N, NAN), dC(dB);
         Floats dA(static_cast<std::size_t>(spans) * d * N, NAN), dD(static_cast<std::size_t>(spans) * d, NAN);
         const ScanBackwardJob b{job, c.dy.data(), adjoint.data(), g.x.data(), g.dt.data(), dB.data(), dC.data(), dA.data(), dD.data(),
                                 blocks_per_slice, chunks_per_span};
@@ -69,39 +47,20 @@ struct HostScan {
         for (std::int64_t span = 0; span < spans; ++span)
             for (int slice = 0; slice < slices; ++slice)
                 ScanBackwardSpan<Kind, HostGroup<32>>(group, b, span, slice, shared).run();
-        for (std::size_t i = 0; i < dB.size(); ++i) g.B[i % (L * N)] += dB[i], g.C[i % (L * N)] += dC[i];
-        for (std::size_t i = 0; i < dA.size(); ++i) g.A[c.shape.tied ? i % (d * N) / N : i % (d * N)] += dA[i];
-        for (std::size_t i = 0; i < dD.size(); ++i) g.D[i % d] += dD[i];
+        add_partial_sums(g, dA, dB, dC, dD);
         return g;
     }
 };
-
-/// The operator's bound.
-void check(const char* what, const std::vector<double>& expected, const Floats& got) {
-    const Distance d = distance(expected, got);
-    INFO(what << ": " << d.rms << " rms, " << d.max << " max");
-    CHECK(d.within(1e-5, 1e-4));
-}
 
 template <class Kind>
 void check_kind(std::size_t length, std::size_t channels, std::size_t states, double tau_max, int chunk) {
     const ScanCase<double> exact = make_scan_case({length, channels, states, Kind::tied, Kind::rule}, 2, tau_max, length + 7 * states);
     CAPTURE(length, channels, states, Kind::tied, static_cast<int>(Kind::rule), chunk);
-    const ScanOutputs<double> expected = run_scan(exact);
-    HostScan forward(exact, chunk);
+    LaneScanOnHost forward(exact, chunk);
     forward.forward<Kind>();
-    check("y", expected.y, forward.y);
-    check("h_end", expected.h_end, forward.h_end);
+    check_answer(run_scan(exact), forward.y, forward.h_end);
     if (chunk != scan_backward_chunk) return;
-    const ScanGradientVectors<double> slopes = run_scan_backward(exact);
-    const ScanGradientVectors<float> got = HostScan(exact, chunk).backward<Kind>();
-    check("dx", slopes.x, got.x);
-    check("ddt", slopes.dt, got.dt);
-    check("dA", slopes.A, got.A);
-    check("dB", slopes.B, got.B);
-    check("dC", slopes.C, got.C);
-    check("dD", slopes.D, got.D);
-    check("dh_start", slopes.h_start, got.h_start);
+    check_gradients(run_scan_backward(exact), LaneScanOnHost(exact, chunk).backward<Kind>());
 }
 
 template <bool kTied, bool kEma>

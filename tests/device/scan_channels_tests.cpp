@@ -89,10 +89,8 @@ TEST_CASE("the device's scan by channels equals the reference for any chunk") {
 }
 
 TEST_CASE("the device's scan by channels keeps a memory of a second") {
-    for (const int chunk : {16, 256, 2048}) {
-        check_scan<false, false>(20011, 3, 48000, chunk);
-        check_scan<false, true>(20011, 3, 48000, chunk);
-        check_scan<true, false>(20011, 3, 96000, chunk);
-        check_scan<true, true>(20011, 3, 96000, chunk);
-    }
+    for (const int chunk : {16, 256, 2048}) check_kind<ChannelKind<false, false, 4>>(20011, 3, 48000, chunk);
+    check_kind<ChannelKind<false, true, 8>>(20011, 3, 48000, 2048);
+    check_kind<ChannelKind<true, false, 16>>(20011, 2, 96000, 2048);
+    check_kind<ChannelKind<true, true, 4>>(20011, 3, 96000, 16);
 }

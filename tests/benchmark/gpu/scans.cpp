@@ -23,12 +23,13 @@ struct ScanMemory {
     kernels::DeviceScanInputs in() const { return {A.data(), x.data(), dt.data(), B.data(), C.data(), D.data()}; }
 };
 
-/// Samples a second at which issue, the exp unit or memory is full. To a state a decay takes 8 instructions (decay() of
-/// device/math.h), an Euler step 3, the read-out 1, what the start state adds 4.
+/// Samples a second at which issue, the exp unit or memory is full. To a state one phase takes a decay (8 instructions, decay() of
+/// device/math.h), an Euler step (3) and the read-out (1); three phases the factor (2), the input (1), two walks (2), the read-out (1),
+/// what four samples together take (10 / 4), and what the start state adds (4).
 double floor_rate(const kernels::DeviceScanShape& s, const Machine& m, int phases) {
     const bool three = phases == 3;
     const double states = double(s.d_inner) * s.d_state;
-    const double issue = m.peaks.fma_per_s / (states * (three ? 16 : 12)), exps = m.peaks.exp2_per_s / (states * (three ? 2 : 1));
+    const double issue = m.peaks.fma_per_s / (states * (three ? 12.5 : 12)), exps = m.peaks.exp2_per_s / (states * (three ? 2.25 : 1));
     const double bytes = 4.0 * (3 * s.d_inner + 2 * s.d_state + (three ? 3 * s.d_inner + s.d_state : 0));
     return std::min({issue, exps, m.peaks.copy_bytes_per_s / bytes});
 }

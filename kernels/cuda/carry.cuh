@@ -17,10 +17,12 @@ static __global__ void __launch_bounds__(carry_threads) carry_kernel(const devic
 }
 
 inline void join_chunks(cudaStream_t stream, const device::CarryJob& job) {
-    // 8 columns are 32 bytes, what memory moves at least; but few columns want more blocks, and the caches hold what they leave.
-    const int columns = job.columns() < 1024 ? 2 : 8;
+    // A segment's first 8 chunks are read at once, so shorter ones gain nothing. 8 columns are 32 bytes, what memory moves at least;
+    // but few columns of many chunks want more blocks, and the caches hold what they leave.
+    const std::int64_t wanted = (job.chunks + 7) / 8;
+    const int columns = job.columns() < 1024 && wanted > carry_threads / 8 ? 2 : 8;
     const std::int64_t most = carry_threads / columns;
-    const int segments = static_cast<int>(job.chunks < 2 ? 1 : job.chunks / 2 < most ? job.chunks / 2 : most);
+    const int segments = static_cast<int>(wanted < most ? wanted : most);
     carry_kernel<<<blocks_for(job.columns(), columns), static_cast<unsigned>(columns * segments), 0, stream>>>(job, columns, segments);
     check_launch("joining chunks");
 }

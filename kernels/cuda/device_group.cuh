@@ -23,6 +23,12 @@ struct WarpGroup {
 #pragma unroll
         for (int apart = kFrom; apart < kLanes; apart *= 2) v += __shfl_xor_sync(0xffffffffu, v, apart);
     }
+    template <int kCount, class T, class Value>
+    __device__ __forceinline__ void sum_neighbours(T& lane, const Value& value) const {
+        float& v = value(lane);
+#pragma unroll
+        for (int apart = 1; apart < kCount; apart *= 2) v += __shfl_xor_sync(0xffffffffu, v, apart);
+    }
     template <int kCount, class T, class Values>
     __device__ __forceinline__ void sum_below(int lanes_together, T& lane, const Values& values) const {
         float* const v = values(lane);

@@ -5,7 +5,6 @@
 #include "device/fused_output.h"
 #include "device/fused_scan.h"
 #include "device/fused_weights.h"
-#include "reference/rms_norm.h"
 
 #include <cmath>
 
@@ -22,73 +21,32 @@ constexpr int fused_threads = 128;
 template <class Shape>
 constexpr int scan_blocks = Shape::lanes >= 32 ? 3 : Shape::lanes >= 16 ? 4 : 5;
 template <class Shape>
-constexpr int output_blocks = Shape::lanes >= 32 ? 3 : Shape::lanes >= 16 ? 5 : 6;
+constexpr int output_blocks = Shape::lanes >= 32 ? 3 : 5;
 
-template <class Phase>
-__device__ void run_phase(const FusedLayer& layer, float* tiles) {
-    using Group = typename Phase::GroupType;
-    const int index = static_cast<int>(threadIdx.x) / Group::lanes;
-    const Group group;
-    Phase(group, layer, std::int64_t{blockIdx.x} * (fused_threads / Group::lanes) + index, tiles + index * Phase::tile_floats).run();
-}
-
+/// Chunks of one block.
 template <class Shape>
+constexpr int block_chunks = fused_threads / Shape::lanes;
+
+template <class Shape, bool kFirst>
 __global__ void __launch_bounds__(fused_threads, scan_blocks<Shape>) fused_scan_kernel(const __grid_constant__ FusedLayer layer) {
-    using Phase = device::FusedScan<Shape, WarpGroup<Shape::lanes>>;
-    __shared__ alignas(16) float tiles[fused_threads / Shape::lanes * Phase::tile_floats];
-    run_phase<Phase>(layer, tiles);
+    using Phase = device::FusedScan<Shape, WarpGroup<Shape::lanes>, kFirst>;
+    using Ends = device::FusedBlockEnds<Shape>;
+    __shared__ alignas(16) float tiles[block_chunks<Shape> * Phase::tile_floats];
+    __shared__ float chunk_ends[block_chunks<Shape> * Ends::chunk_floats];
+    const int k = static_cast<int>(threadIdx.x) / Shape::lanes;
+    const WarpGroup<Shape::lanes> group;
+    Phase(group, layer, std::int64_t{blockIdx.x} * block_chunks<Shape> + k, tiles + k * Phase::tile_floats).run(Ends{chunk_ends});
+    __syncthreads();
+    device::join_block<Shape>(BlockTeam{}, layer, blockIdx.x, Ends{chunk_ends});
 }
 
-template <class Shape>
+template <class Shape, bool kFirst, bool kLast>
 __global__ void __launch_bounds__(fused_threads, output_blocks<Shape>) fused_output_kernel(const __grid_constant__ FusedLayer layer) {
-    using Phase = device::FusedOutput<Shape, WarpGroup<Shape::lanes>>;
-    __shared__ alignas(16) float tiles[fused_threads / Shape::lanes * Phase::tile_floats];
-    run_phase<Phase>(layer, tiles);
-}
-
-struct Ends {
-    const float *encoder_weight, *encoder_bias, *norm_f, *decoder_weight, *decoder_bias, *skip;
-    int channels;
-};
-
-template <int kModel>
-__global__ void encode_kernel(const Ends ends, const DeviceSignal in, float* e, std::int64_t n) {
-    const std::int64_t t = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
-    if (t >= n) return;
-    float row[kModel];
-#pragma unroll
-    for (int m = 0; m < kModel; ++m) row[m] = ends.encoder_bias[m];
-    for (int c = 0; c < ends.channels; ++c) {
-        const float x = in.data[c * in.stride + t];
-#pragma unroll
-        for (int m = 0; m < kModel; ++m) row[m] = fmaf(ends.encoder_weight[m * ends.channels + c], x, row[m]);
-    }
-#pragma unroll
-    for (int m = 0; m < kModel; m += 4) device::store4(e + t * kModel + m, {{row[m], row[m + 1], row[m + 2], row[m + 3]}});
-}
-
-template <int kModel>
-__global__ void decode_kernel(const Ends ends, const float* e, const DeviceSignal in, const DeviceSignal out, std::int64_t n) {
-    const std::int64_t t = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
-    if (t >= n) return;
-    float row[kModel], r = 1.0f, sum = 0.0f;
-#pragma unroll
-    for (int m = 0; m < kModel; m += 4) {
-        const device::Float4 v = device::load4(e + t * kModel + m);
-#pragma unroll
-        for (int k = 0; k < 4; ++k) row[m + k] = v.v[k], sum = fmaf(v.v[k], v.v[k], sum);
-    }
-    if (ends.norm_f) r = device::inverse_sqrt(sum / kModel + static_cast<float>(reference::rms_norm_eps));
-    for (int c = 0; c < ends.channels; ++c) {
-        float y = ends.decoder_bias[c];
-        if (ends.skip) y = fmaf(ends.skip[c], in.data[c * in.stride + t], y);
-#pragma unroll
-        for (int m = 0; m < kModel; ++m) {
-            const float normed = ends.norm_f ? row[m] * r * ends.norm_f[m] : row[m];
-            y = fmaf(ends.decoder_weight[c * kModel + m], normed, y);
-        }
-        out.data[c * out.stride + t] = y;
-    }
+    using Phase = device::FusedOutput<Shape, WarpGroup<Shape::lanes>, kFirst, kLast>;
+    __shared__ alignas(16) float tiles[block_chunks<Shape> * Phase::tile_floats];
+    const int k = static_cast<int>(threadIdx.x) / Shape::lanes;
+    const WarpGroup<Shape::lanes> group;
+    Phase(group, layer, std::int64_t{blockIdx.x} * block_chunks<Shape> + k, tiles + k * Phase::tile_floats).run();
 }
 
 template <class Shape>
@@ -96,7 +54,8 @@ class FusedPath : public RenderPath {
 public:
     FusedPath(const LiveConfig& config, const LiveWeights& weights, FilmCoefficients film, std::int64_t block)
         : layers_(config.n_layers), e_{DeviceArray<float>(size(block) * Shape::model), DeviceArray<float>(size(block) * Shape::model)},
-          states_(size(block / shortest_chunk + 1) * Shape::inner * Shape::state), dt_sum_(size(block / shortest_chunk + 1) * Shape::inner),
+          states_(size(blocks(block)) * block_chunks<Shape> * Shape::columns), dt_before_(size(blocks(block)) * block_chunks<Shape> * Shape::inner),
+          block_states_(size(blocks(block)) * Shape::columns), block_dt_(size(blocks(block)) * Shape::inner),
           history_(size(config.n_layers) * history_floats), y_(size(tiles(block)) * 4 * Shape::inner), rows_(size(tiles(block)) * Shape::row_floats) {
         for (int l = 0; l < layers_; ++l) {
             const LiveLayerWeights& w = weights.layers[size(l)];
@@ -106,13 +65,12 @@ public:
             for (std::size_t i = 0; i < rates.size(); ++i) rates[i] = -std::exp(w.A_log[i]) * device::log2_e;
             rates_.emplace_back(rates);
         }
-        const std::size_t ends = size(config.channels) * Shape::model;
-        const auto copy = [&](const float* from, std::size_t count) {
-            return from ? ends_memory_.emplace_back(std::vector<float>(from, from + count)).data() : nullptr;
-        };
-        ends_ = {copy(weights.encoder_weight, ends), copy(weights.encoder_bias, Shape::model), copy(weights.norm_f, Shape::model),
-                 copy(weights.decoder_weight, ends), copy(weights.decoder_bias, size(config.channels)),
-                 copy(weights.skip, size(config.channels)), config.channels};
+        const auto keep = [&](const std::vector<float>& values) { return ends_memory_.emplace_back(values).data(); };
+        const auto copy = [&](const float* from, int count) { return from ? keep(std::vector<float>(from, from + count)) : nullptr; };
+        ends_ = {keep(device::pack_encoder(weights.encoder_weight, config.channels, Shape::model)), copy(weights.encoder_bias, Shape::model),
+                 keep(device::pack_decoder(weights.decoder_weight, weights.norm_f, config.channels, Shape::model)),
+                 copy(weights.decoder_bias, config.channels), copy(weights.skip, config.channels), config.channels, weights.norm_f != nullptr,
+                 nullptr, nullptr, 0, 0};
     }
 
     /// So long that the chunks fill the device a whole number of times: a rest would leave most of it idle. A multiple of a tile.
@@ -125,33 +83,39 @@ public:
 
     void process(CUstream_st* stream, DeviceSignal in, DeviceSignal out, std::int64_t n, int chunk, float* history, float* h) override {
         const std::int64_t chunks = (n + chunk - 1) / chunk;
-        encode_kernel<Shape::model><<<blocks_for(n, 256), 256, 0, stream>>>(ends_, in, e_[0].data(), n);
-        int from = 0;
-        for (int l = 0; l < layers_; ++l, from ^= 1) {
-            float* const state = h + size(l) * Shape::inner * Shape::state;
-            const FusedLayer layer{packed_[size(l)].data(), e_[from].data(), e_[from ^ 1].data(), history + size(l) * history_floats,
-                                   history_.data() + size(l) * history_floats, states_.data(), dt_sum_.data(), y_.data(), rows_.data(), n, chunk};
-            const unsigned blocks = blocks_for(chunks, fused_threads / Shape::lanes);
-            fused_scan_kernel<Shape><<<blocks, fused_threads, 0, stream>>>(layer);
-            join_chunks(stream, {states_.data(), dt_sum_.data(), rates_[size(l)].data(), state, state, chunks, Shape::inner,
+        const unsigned grid = blocks_for(chunks, block_chunks<Shape>);
+        device::FusedEnds ends = ends_;
+        ends.in = in.data, ends.in_stride = in.stride, ends.out = out.data, ends.out_stride = out.stride;
+        for (int l = 0; l < layers_; ++l) {
+            float* const state = h + size(l) * Shape::columns;
+            const FusedLayer layer{packed_[size(l)].data(), e_[l % 2].data(), e_[(l + 1) % 2].data(),
+                                   ends, history + size(l) * history_floats, history_.data() + size(l) * history_floats,
+                                   states_.data(), dt_before_.data(), block_states_.data(), block_dt_.data(), y_.data(), rows_.data(),
+                                   n, chunk, block_chunks<Shape>};
+            const bool first = l == 0, last = l == layers_ - 1;
+            const auto scan = first ? fused_scan_kernel<Shape, true> : fused_scan_kernel<Shape, false>;
+            const auto output = first ? last ? fused_output_kernel<Shape, true, true> : fused_output_kernel<Shape, true, false>
+                                      : last ? fused_output_kernel<Shape, false, true> : fused_output_kernel<Shape, false, false>;
+            scan<<<grid, fused_threads, 0, stream>>>(layer);
+            join_chunks(stream, {block_states_.data(), block_dt_.data(), rates_[size(l)].data(), state, state, grid, Shape::inner,
                                  Shape::state, Shape::tied, false});
-            fused_output_kernel<Shape><<<blocks, fused_threads, 0, stream>>>(layer);
+            output<<<grid, fused_threads, 0, stream>>>(layer);
         }
         check(cudaMemcpyAsync(history, history_.data(), history_.size() * sizeof(float), cudaMemcpyDeviceToDevice, stream), "copying");
-        decode_kernel<Shape::model><<<blocks_for(n, 256), 256, 0, stream>>>(ends_, e_[from].data(), in, out, n);
         check_launch("rendering");
     }
 
 private:
-    static constexpr int shortest_chunk = 16, longest_chunk = 512;
+    static constexpr int shortest_chunk = 16, longest_chunk = Shape::lanes >= 32 ? 768 : 256;
     static constexpr std::size_t history_floats = std::size_t{Shape::conv - 1} * Shape::inner;
     static std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
+    static std::int64_t blocks(std::int64_t n) { return n / (shortest_chunk * block_chunks<Shape>) + 1; }
     static std::int64_t tiles(std::int64_t n) { return (n + Shape::tile_steps - 1) / Shape::tile_steps; }
 
     int layers_;
-    DeviceArray<float> e_[2], states_, dt_sum_, history_, y_, rows_;
+    DeviceArray<float> e_[2], states_, dt_before_, block_states_, block_dt_, history_, y_, rows_;
     std::vector<DeviceArray<float>> packed_, rates_, ends_memory_;
-    Ends ends_{};
+    device::FusedEnds ends_{};
 };
 
 template <class Shape>

@@ -2,18 +2,23 @@
 // One layer of a model over one chunk of time, from the residual stream to the residual stream, by a group of lanes: lane c
 // is channel c, its states and its share of the weights in registers.
 //
-//   phase 1  fused_scan.h    from h = 0: what the scan answers, the chunk's end state and its sum of dt
-//   phase 2  carry.h         the chunks' true start states
+//   phase 1  fused_scan.h    from h = 0: what the scan answers, the chunk's end state and its sum of dt;
+//            fused_block.h   then each chunk's start state within its block of chunks, and the block's end state and sum of dt
+//   phase 2  carry.h         the blocks' true start states
 //   phase 3  fused_output.h  e + block(norm(e)). The scan is linear in its state: of the true start state h0 phase 1's answer
 //                            lacks only sum_n C_n exp(A_n sum dt) h0_n, so that the states need not be walked again. This exp is
 //                            the hardware's: nothing amplifies its error.
 //
-// Time goes in tiles of 4 samples. Phase 1 leaves to phase 3 the scan's answers y and what is cheaper to read than to compute
-// again: C, the norm's factor and dt's row of x_proj.
-// Shapes    e (length, d_model); states (chunks, d_inner, d_state); dt_sum (chunks, d_inner); history (3, d_inner), oldest first;
-//           y (tiles, d_inner, 4); rows (tiles, Shape::row_floats): C (4, d_state), 4 factors, 4 rows of dt
-// Aliasing  e_out may not be e_in, nor history_out history_in: other chunks still read them.
-// Limits    d_conv 4, dt_rank 1, d_model <= d_inner <= 32, d_state a multiple of 4; chunks a multiple of 4 samples.
+// The first layer computes e from the signal, the last one decodes it: what is before and behind the layers costs no pass of its own.
+//
+// Time goes in tiles of 4 samples. What is one number to a sample and width, as e is, is spread over all lanes: lanes / 4 of them
+// hold one sample's. Phase 1 leaves to phase 3 the scan's answers y and what is cheaper to read than to compute again: C and
+// dt's row of x_proj.
+// Shapes    e (length, d_model); states (chunks, d_inner, d_state); dt_before (chunks, d_inner); block_* the same per block;
+//           history (3, d_inner), oldest first; y (tiles, d_inner, 4); rows (tiles, Shape::row_floats): C (4, d_state), 4 rows of dt
+// Aliasing  e_out may not be e_in, nor history_out history_in: other chunks still read them. out may be in.
+// Limits    d_conv 4, dt_rank 1, d_model <= d_inner <= 32, d_model a power of two, d_state a multiple of 4; chunks a multiple of 4
+//           samples.
 // Source    docs/architecture.md, "GPU"; kernels/reference/selective_scan_chunked.h is the plain form.
 #pragma once
 
@@ -37,43 +42,59 @@ struct FusedShape {
     static constexpr int lanes = power_of_two_from(kDInner);
     static constexpr int decays = kTiedDecay ? 1 : kDState;
     static constexpr int rows = (2 * kDState + lanes - 1) / lanes;    ///< outputs of x_proj (B, C) per lane
-    static constexpr int model_lanes = power_of_two_from(kDModel);
-    static constexpr int parts = lanes / model_lanes;                 ///< lanes that share one output of out_proj
+    static constexpr int parts = lanes / kDModel;                     ///< lanes that share one output of out_proj
     static constexpr int part = (kDInner + parts - 1) / parts;        ///< channels each of them adds up
-    static_assert(kDModel % 4 == 0 && kDInner % 4 == 0 && part % 4 == 0 && kDState % 4 == 0 && kDModel <= lanes && lanes <= 32);
-
-    // Places of a lane's weights, in units of `lanes` floats.
-    static constexpr int norm = 0, shift = 1, in_x = 2, in_z = in_x + model, in_x_bias = in_z + model,
-                         in_z_bias = in_x_bias + 1, conv_weight = in_z_bias + 1, conv_bias = conv_weight + conv,
-                         proj = conv_bias + 1, proj_bias = proj + rows * inner, dt_row = proj_bias + rows,
-                         dt_row_bias = dt_row + 1, dt_scale = dt_row_bias + 1, dt_bias = dt_scale + 1, rate = dt_bias + 1,
-                         skip = rate + decays, out = skip + 1, out_bias = out + part, weights = out_bias + 1;
+    static_assert(kDInner % 4 == 0 && part % 4 == 0 && kDState % 4 == 0 && kDModel <= lanes && lanes <= 32);
 
     static constexpr int tile_steps = 4;
-    static constexpr int row_floats = tile_steps * (kDState + 2);
-    static constexpr int scales_at = tile_steps * kDState, dt_rows_at = scales_at + tile_steps;  ///< in a row
+    static constexpr int sample_lanes = lanes / tile_steps;           ///< lanes that share one sample of a tile
+    static constexpr int share = kDModel / sample_lanes;              ///< values of e each of them holds
+    static_assert(kDModel == power_of_two_from(kDModel) && share >= 1 && share <= 4);
+
+    static constexpr int row_floats = tile_steps * (kDState + 1);
+    static constexpr int dt_rows_at = tile_steps * kDState;           ///< in a row
+    static constexpr int columns = kDInner * kDState;
+
+    // Places of a lane's weights, in units of `lanes` floats.
+    static constexpr int norm = 0, shift = norm + share, in_x = shift + share, in_z = in_x + model, in_x_bias = in_z + model,
+                         in_z_bias = in_x_bias + 1, conv_weight = in_z_bias + 1, conv_bias = conv_weight + conv,
+                         proj = conv_bias + 1, proj_bias = proj + rows * inner, dt_row = proj_bias + rows,
+                         dt_row_bias = dt_row + tile_steps, dt_scale = dt_row_bias + 1, dt_bias = dt_scale + 1, rate = dt_bias + 1,
+                         skip = rate + decays, out = skip + 1, out_bias = out + part, weights = out_bias + share;
 };
 
 /// Floats of a group's tile of shared memory: so many that neighbouring groups of a warp meet in other banks.
 template <class Shape>
 constexpr int padded_tile(int floats) {
-    while (Shape::lanes < 32 && floats % 32 != Shape::lanes) ++floats;
+    while (Shape::lanes < 32 ? floats % 32 != Shape::lanes : floats % 4 != 0) ++floats;
     return floats;
 }
+
+/// What is before the first layer and behind the last one.
+struct FusedEnds {
+    const float *encoder, *encoder_bias;           ///< (channels, d_model), (d_model)
+    const float *decoder, *decoder_bias, *skip;    ///< (channels, d_model), (channels), (channels) or null
+    int channels;
+    bool normed;                                   ///< the decoder reads norm(e); the norm's weights are in its own
+    const float* in;                               ///< channel c begins at in + c * in_stride
+    float* out;
+    std::int64_t in_stride, out_stride;
+};
 
 /// Everything but the chunk's number.
 struct FusedLayer {
     const float* weights;      ///< [Shape::weights][lanes], as pack_fused_layer() leaves them
-    const float* e_in;
-    float* e_out;              ///< phase 3 writes it
+    const float* e_in;         ///< not read by the first layer
+    float* e_out;              ///< phase 3 writes it, but in the last layer
+    FusedEnds ends;
     const float* history_in;   ///< before the first sample
     float* history_out;        ///< behind the last one; phase 1 writes it
-    float* states;             ///< end states from zero (phase 1 writes them), start states (phase 3 reads them)
-    float* dt_sum;             ///< phase 1 writes it
+    float *states, *dt_before; ///< at the chunk's start, from zero at its block's; phase 1 writes them, for whole blocks
+    float *block_states;       ///< end states from zero (phase 1 writes them), start states (phase 3 reads them)
+    float *block_dt;           ///< phase 1 writes it
     float *y, *rows;           ///< from phase 1 to phase 3
     std::int64_t length;
-    int chunk;
-
+    int chunk, block_chunks;   ///< samples to a chunk, chunks to a block
 };
 
 /// A chunk; behind the end of the signal it has no samples.
@@ -86,16 +107,20 @@ struct FusedSpan {
     }
 };
 
-/// sum + weights . values, four at a time.
-template <int kCount>
-SERPENT_HD inline float dot(const float* weights, const float* values, float sum) {
+/// sums[i] += weights . values of sample i, whose values begin at values + i * stride. The samples side by side: one sum alone would
+/// wait for itself at every step.
+template <int kCount, int kSamples>
+SERPENT_HD inline void dots(const float* weights, const float* values, int stride, float (&sums)[kSamples]) {
     SERPENT_UNROLL
-    for (int i = 0; i < kCount; i += 4) {
-        const Float4 v = load4(values + i);
+    for (int c = 0; c < kCount; c += 4) {
+        Float4 v[kSamples];
         SERPENT_UNROLL
-        for (int k = 0; k < 4; ++k) sum = fused(weights[i + k], v.v[k], sum);
+        for (int i = 0; i < kSamples; ++i) v[i] = load4(values + i * stride + c);
+        SERPENT_UNROLL
+        for (int k = 0; k < 4; ++k)
+            SERPENT_UNROLL
+            for (int i = 0; i < kSamples; ++i) sums[i] = fused(weights[c + k], v[i].v[k], sums[i]);
     }
-    return sum;
 }
 
 template <int kCount>

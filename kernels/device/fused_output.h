@@ -1,117 +1,118 @@
 // SPDX-License-Identifier: MIT
-// Phase 3 of fused_layer.h: what the start state adds to the scan's answer, gate, out_proj and the residual sum.
+// Phase 3 of fused_layer.h: what the start state adds to the scan's answer, gate, out_proj and the residual sum; behind the last
+// layer the decoder.
 #pragma once
 
-#include "device/fused_layer.h"
+#include "device/fused_block.h"
+#include "device/fused_input.h"
 
 namespace serpent::kernels::device {
 
 template <class Shape>
-struct FusedOutputLane {
-    static constexpr int steps = Shape::tile_steps, shares = (Shape::row_floats + Shape::lanes - 1) / Shape::lanes;
-    float norm, shift, in_z[Shape::model], in_z_bias, dt_scale, dt_bias, rate[Shape::decays], out[Shape::part], out_bias;
-    float h[Shape::state], dt_sum;
-    const float *e_at, *y_at, *row_at;  ///< what is fetched next
-    float* out_at;                      ///< of this tile
-    float e[steps], e_next[steps], row_next[shares], r[steps];
-    Float4 y, y_next;
+struct FusedOutputLane : FusedInputLane<Shape> {
+    static constexpr int row_loads = (Shape::row_floats + 4 * Shape::lanes - 1) / (4 * Shape::lanes);
+    float in_z[Shape::model], in_z_bias, dt_scale, dt_bias, rate[Shape::decays], out[Shape::part], out_bias[Shape::share];
+    float h[Shape::state], dt_sum, factor;  ///< factor: of the norm before the decoder
+    const float *y_at, *row_at;  ///< what is fetched next
+    Float4 y, y_next, row_next[row_loads];
 };
 
-template <class Shape, class Group>
-class FusedOutput {
+/// kLast: the last layer, which writes the signal.
+template <class Shape, class Group, bool kFirst, bool kLast>
+class FusedOutput : FusedInput<Shape, Group, FusedOutputLane<Shape>, kFirst> {
+    using Input = FusedInput<Shape, Group, FusedOutputLane<Shape>, kFirst>;
+    using Input::group_, Input::layer_, Input::span_, Input::tile_, Input::lane_, Input::share;
+
 public:
     using Lane = FusedOutputLane<Shape>;
     using GroupType = Group;
     static constexpr int steps = Shape::tile_steps;
-    static constexpr int row_at = 0, u_at = row_at + Shape::row_floats, gated_at = u_at + steps * Shape::model;
-    static constexpr int tile_floats = padded_tile<Shape>(gated_at + steps * Shape::inner);
+    static constexpr int row_at = 0, u_at = row_at + Shape::row_floats, gated_at = u_at + steps * Shape::model,
+                         r_at = gated_at + steps * Shape::inner;
+    static constexpr int tile_floats = padded_tile<Shape>(r_at + steps * Shape::lanes);
 
     SERPENT_HD FusedOutput(const Group& group, const FusedLayer& layer, std::int64_t chunk, float* tile)
-        : group_(group), layer_(layer), span_(layer, chunk), tile_(tile) {}
+        : Input(group, layer, chunk, tile) {}
 
     SERPENT_HD void run() {
-        load();
-        fetch(0);
+        prepare();
+        this->fetch(0);
+        fetch_scan(0);
         // Chunks behind the end run along: the lanes of a warp stay together.
         for (int t = 0; t < layer_.chunk; t += steps) {
-            take_fetched();
-            fetch(t + steps);
-            normalise();
+            this->take_fetched(t);
+            take_scan();
+            this->fetch(t + steps);
+            fetch_scan(t + steps);
+            this->normalise(u_at);
+            group_.sync();
             add_start_state_and_gate();
-            project_out(t);
+            group_.sync();
+            project_out();
+            group_.sync();
+            add_residual();
+            if constexpr (kLast)
+                decode(t);
+            else
+                write(t);
         }
     }
 
 private:
-    SERPENT_HD void load() {
+    SERPENT_HD void prepare() {
         using S = Shape;
         group_.each(lane_, [&](int lane, Lane& l) {
             const float* const w = layer_.weights + lane;
-            const auto at = [&](int place) { return w[place * S::lanes]; };
-            l.norm = at(S::norm), l.shift = at(S::shift), l.in_z_bias = at(S::in_z_bias), l.out_bias = at(S::out_bias);
-            l.dt_scale = at(S::dt_scale), l.dt_bias = at(S::dt_bias);
+            this->load_input(lane, l);
+            l.in_z_bias = w[S::in_z_bias * S::lanes], l.dt_scale = w[S::dt_scale * S::lanes], l.dt_bias = w[S::dt_bias * S::lanes];
             load_weights(l.in_z, w + S::in_z * S::lanes, S::lanes);
             load_weights(l.rate, w + S::rate * S::lanes, S::lanes);
             load_weights(l.out, w + S::out * S::lanes, S::lanes);
+            load_weights(l.out_bias, w + S::out_bias * S::lanes, S::lanes);
             l.dt_sum = 0.0f;
-            l.e_at = layer_.e_in + (span_.begin * S::model + lane);
-            l.out_at = layer_.e_out + (span_.begin * S::model + lane);
             l.y_at = layer_.y + (span_.begin * S::inner + lane * steps);
-            l.row_at = layer_.rows + (span_.begin / steps * S::row_floats + lane);
-            const bool exists = lane < S::inner && span_.samples > 0;
+            l.row_at = layer_.rows + (span_.begin / steps * S::row_floats + lane * 4);
+            const bool there = lane < S::inner && span_.samples > 0;
             SERPENT_UNROLL
-            for (int n = 0; n < S::state; ++n) l.h[n] = exists ? layer_.states[(span_.chunk * S::inner + lane) * S::state + n] : 0.0f;
+            for (int n = 0; n < S::state; ++n)
+                l.h[n] = there ? chunk_start<S>(layer_, span_.chunk, lane, n, l.rate[S::tied ? 0 : n]) : 0.0f;
         });
     }
 
-    SERPENT_HD void fetch(int t) {
+    SERPENT_HD void fetch_scan(int t) {
         group_.each(lane_, [&](int lane, Lane& l) {
-            const int valid = span_.samples - t;
+            const bool there = t < span_.samples;
+            l.y_next = lane < Shape::inner && there ? load4(l.y_at) : Float4{};
             SERPENT_UNROLL
-            for (int i = 0; i < steps; ++i) l.e_next[i] = lane < Shape::model && i < valid ? l.e_at[i * Shape::model] : 0.0f;
-            l.y_next = lane < Shape::inner && valid > 0 ? load4(l.y_at) : Float4{};
-            SERPENT_UNROLL
-            for (int s = 0; s < Lane::shares; ++s)
-                l.row_next[s] = lane + s * Shape::lanes < Shape::row_floats && valid > 0 ? l.row_at[s * Shape::lanes] : 0.0f;
-            l.e_at += steps * Shape::model;
+            for (int s = 0; s < Lane::row_loads; ++s)
+                l.row_next[s] = (s * Shape::lanes + lane) * 4 < Shape::row_floats && there ? load4(l.row_at + s * Shape::lanes * 4) : Float4{};
             l.y_at += steps * Shape::inner;
             l.row_at += Shape::row_floats;
         });
     }
-    SERPENT_HD void take_fetched() {
+    SERPENT_HD void take_scan() {
         group_.each(lane_, [&](int lane, Lane& l) {
-            SERPENT_UNROLL
-            for (int i = 0; i < steps; ++i) l.e[i] = l.e_next[i];
             l.y = l.y_next;
             SERPENT_UNROLL
-            for (int s = 0; s < Lane::shares; ++s)
-                if (lane + s * Shape::lanes < Shape::row_floats) tile_[row_at + lane + s * Shape::lanes] = l.row_next[s];
+            for (int s = 0; s < Lane::row_loads; ++s)
+                if ((s * Shape::lanes + lane) * 4 < Shape::row_floats) store4(tile_ + row_at + (s * Shape::lanes + lane) * 4, l.row_next[s]);
         });
-        group_.sync();
-    }
-
-    SERPENT_HD void normalise() {
-        group_.each(lane_, [&](int lane, Lane& l) {
-            const Float4 scale = load4(tile_ + row_at + Shape::scales_at);
-            SERPENT_UNROLL
-            for (int i = 0; i < steps; ++i)
-                if (lane < Shape::model) tile_[u_at + i * Shape::model + lane] = fused(l.e[i] * scale.v[i], l.norm, l.shift);
-        });
-        group_.sync();
     }
 
     SERPENT_HD void add_start_state_and_gate() {
         group_.each(lane_, [&](int lane, Lane& l) {
-            const Float4 dt_row = load4(tile_ + row_at + Shape::dt_rows_at);
+            const Float4 dt_rows = load4(tile_ + row_at + Shape::dt_rows_at);
+            float z[steps];
+            SERPENT_UNROLL
+            for (int i = 0; i < steps; ++i) z[i] = l.in_z_bias;
+            dots<Shape::model>(l.in_z, tile_ + u_at, Shape::model, z);
             SERPENT_UNROLL
             for (int i = 0; i < steps; ++i) {
-                l.dt_sum += softplus(fused(l.dt_scale, dt_row.v[i], l.dt_bias));
+                l.dt_sum += softplus_of_log2(fused(l.dt_scale, dt_rows.v[i], l.dt_bias));
                 const float y = l.y.v[i] + left_of_start_state(l, tile_ + row_at + i * Shape::state);
-                const float z = dot<Shape::model>(l.in_z, tile_ + u_at + i * Shape::model, l.in_z_bias);
-                if (lane < Shape::inner) tile_[gated_at + i * Shape::inner + lane] = y * silu(z);
+                if (lane < Shape::inner) tile_[gated_at + i * Shape::inner + lane] = y * silu(z[i]);
             }
         });
-        group_.sync();
     }
 
     static SERPENT_HD float left_of_start_state(const Lane& l, const float* C) {
@@ -128,29 +129,65 @@ private:
         return Shape::tied ? exp2_fast(l.dt_sum * l.rate[0]) * sum : sum;
     }
 
-    SERPENT_HD void project_out(int t) {
+    /// Every lane one output of its part of the channels.
+    SERPENT_HD void project_out() {
         group_.each(lane_, [&](int lane, Lane& l) {
-            const int first = lane / Shape::model_lanes * Shape::part;
+            const int first = lane / Shape::model * Shape::part;
+            float r[steps] = {};
+            dots<Shape::part>(l.out, tile_ + gated_at + first, Shape::inner, r);
             SERPENT_UNROLL
-            for (int i = 0; i < steps; ++i) l.r[i] = dot<Shape::part>(l.out, tile_ + gated_at + i * Shape::inner + first, 0.0f);
-        });
-        SERPENT_UNROLL
-        for (int i = 0; i < steps; ++i)
-            group_.template sum<Shape::model_lanes>(lane_, [i](Lane& l) -> float& { return l.r[i]; });
-        group_.each(lane_, [&](int lane, Lane& l) {
-            const int valid = lane < Shape::model ? span_.samples - t : 0;
-            SERPENT_UNROLL
-            for (int i = 0; i < steps; ++i)
-                if (i < valid) l.out_at[i * Shape::model] = l.e[i] + (l.r[i] + l.out_bias);
-            l.out_at += steps * Shape::model;
+            for (int i = 0; i < steps; ++i) tile_[r_at + i * Shape::lanes + lane] = r[i];
         });
     }
 
-    const Group& group_;
-    const FusedLayer& layer_;
-    FusedSpan span_;
-    float* tile_;
-    typename Group::template PerLane<Lane> lane_;
+    SERPENT_HD void add_residual() {
+        group_.each(lane_, [&](int lane, Lane& l) {
+            const float* const r = tile_ + r_at + this->sample_of(lane) * Shape::lanes + this->column_of(lane);
+            Pack<share> sum = load<share>(r);
+            SERPENT_UNROLL
+            for (int p = 1; p < Shape::parts; ++p) {
+                const Pack<share> more = load<share>(r + p * Shape::model);
+                SERPENT_UNROLL
+                for (int k = 0; k < share; ++k) sum.v[k] += more.v[k];
+            }
+            SERPENT_UNROLL
+            for (int k = 0; k < share; ++k) l.e[k] += sum.v[k] + l.out_bias[k];
+        });
+    }
+
+    SERPENT_HD void write(int t) {
+        group_.each(lane_, [&](int lane, Lane& l) {
+            Pack<share> e;
+            SERPENT_UNROLL
+            for (int k = 0; k < share; ++k) e.v[k] = l.e[k];
+            if (this->exists(this->sample_of(lane), t)) store<share>(layer_.e_out + (span_.begin + t) * Shape::model + lane * share, e);
+        });
+    }
+
+    SERPENT_HD void decode(int t) {
+        const FusedEnds& ends = layer_.ends;
+        group_.each(lane_, [&](int, Lane& l) { l.total = this->squares(l); });
+        this->sample_sum();
+        group_.each(lane_, [&](int, Lane& l) { l.factor = ends.normed ? this->norm_factor(l.total) : 1.0f; });
+        SERPENT_NO_UNROLL
+        for (int c = 0; c < ends.channels; ++c) {
+            group_.each(lane_, [&](int lane, Lane& l) {
+                const Pack<share> weights = load<share>(ends.decoder + c * Shape::model + this->column_of(lane));
+                l.total = 0.0f;
+                SERPENT_UNROLL
+                for (int k = 0; k < share; ++k) l.total = fused(weights.v[k], l.e[k], l.total);
+            });
+            this->sample_sum();
+            group_.each(lane_, [&](int lane, Lane& l) {
+                const int sample = this->sample_of(lane);
+                if (lane % Shape::sample_lanes != 0 || !this->exists(sample, t)) return;
+                const std::int64_t at = span_.begin + t + sample;
+                float y = ends.decoder_bias[c];
+                if (ends.skip) y = fused(ends.skip[c], ends.in[c * ends.in_stride + at], y);
+                ends.out[c * ends.out_stride + at] = fused(l.total, l.factor, y);
+            });
+        }
+    }
 };
 
 } // namespace serpent::kernels::device

@@ -3,82 +3,100 @@
 // d_conv - 1 samples back into the one before it and computes their in_proj again, so chunks are independent.
 #pragma once
 
-#include "device/fused_layer.h"
+#include "device/fused_block.h"
+#include "device/fused_input.h"
 #include "device/tile_scan.h"
-#include "reference/rms_norm.h"
 
 namespace serpent::kernels::device {
 
 template <class Shape>
-struct FusedScanLane {
+struct FusedScanLane : FusedInputLane<Shape> {
     static constexpr int steps = Shape::tile_steps;
-    float norm, shift, in_x[Shape::model], in_x_bias, conv[Shape::conv], conv_bias;
-    float proj[Shape::rows * Shape::inner], proj_bias[Shape::rows], dt_row, dt_row_bias, dt_scale, dt_bias;
+    float in_x[Shape::model], in_x_bias, conv[Shape::conv], conv_bias;
+    float proj[Shape::rows * Shape::inner], proj_bias[Shape::rows], dt_row[steps], dt_row_bias, dt_scale, dt_bias;
     float rate[Shape::decays], skip, h[Shape::state], dt_sum, history[Shape::conv - 1];
-    const float* e_at;      ///< what is fetched next
     float *y_at, *row_at;   ///< of this tile
-    float e[steps], next[steps], scale[steps], x_in[steps], x[steps], dt_row_of[steps], dt[steps];
+    float x_in[steps], x[steps], dt[steps];
 };
 
-template <class Shape, class Group>
-class FusedScan {
+template <class Shape, class Group, bool kFirst>
+class FusedScan : FusedInput<Shape, Group, FusedScanLane<Shape>, kFirst> {
+    using Input = FusedInput<Shape, Group, FusedScanLane<Shape>, kFirst>;
+    using Input::group_, Input::layer_, Input::span_, Input::tile_, Input::lane_;
+
 public:
     using Lane = FusedScanLane<Shape>;
     using GroupType = Group;
     static constexpr int steps = Shape::tile_steps, before = Shape::conv - 1;
-    static constexpr int u_at = 0, x_at = u_at + steps * Shape::model, bc_at = x_at + steps * Shape::inner;
-    static constexpr int tile_floats = padded_tile<Shape>(bc_at + steps * 2 * Shape::state);
+    static constexpr int u_at = 0, x_at = u_at + steps * Shape::model, b_at = x_at + steps * Shape::inner,
+                         c_at = b_at + steps * Shape::state, dt_rows_at = c_at + Shape::dt_rows_at;
+    static constexpr int tile_floats = padded_tile<Shape>(c_at + Shape::row_floats);
 
     SERPENT_HD FusedScan(const Group& group, const FusedLayer& layer, std::int64_t chunk, float* tile)
-        : group_(group), layer_(layer), span_(layer, chunk), tile_(tile) {}
+        : Input(group, layer, chunk, tile) {}
 
-    SERPENT_HD void run() {
-        load();
-        load_history();
-        fetch(0);
+    /// Leaves the chunk's end in `ends`, whether there is such a chunk or not.
+    SERPENT_HD void run(const FusedBlockEnds<Shape>& ends) {
+        prepare();
+        read_history();
+        this->fetch(0);
         // Chunks behind the end run along: the lanes of a warp stay together.
         for (int t = 0; t < layer_.chunk; t += steps) {
             const int valid = span_.samples - t;
-            take_fetched();
-            fetch(t + steps);
-            normalise();
+            this->take_fetched(t);
+            this->fetch(t + steps);
+            this->normalise(u_at);
+            group_.sync();
             project_in();
-            convolve(valid);
-            project_x(valid);
+            convolve();
+            group_.sync();
+            project_x();
+            group_.sync();
+            keep_row(valid);
+            step_sizes(valid);
             scan(valid);
         }
-        store();
+        leave(ends);
+        leave_history();
     }
 
 private:
-    SERPENT_HD void load() {
+    SERPENT_HD void prepare() {
         using S = Shape;
         group_.each(lane_, [&](int lane, Lane& l) {
             const float* const w = layer_.weights + lane;
             const auto at = [&](int place) { return w[place * S::lanes]; };
-            l.norm = at(S::norm), l.shift = at(S::shift), l.in_x_bias = at(S::in_x_bias), l.conv_bias = at(S::conv_bias);
-            l.dt_row = at(S::dt_row), l.dt_row_bias = at(S::dt_row_bias), l.dt_scale = at(S::dt_scale), l.dt_bias = at(S::dt_bias);
+            this->load_input(lane, l);
+            l.in_x_bias = at(S::in_x_bias), l.conv_bias = at(S::conv_bias);
+            l.dt_row_bias = at(S::dt_row_bias), l.dt_scale = at(S::dt_scale), l.dt_bias = at(S::dt_bias);
             l.skip = at(S::skip);
             load_weights(l.in_x, w + S::in_x * S::lanes, S::lanes);
             load_weights(l.conv, w + S::conv_weight * S::lanes, S::lanes);
             load_weights(l.proj, w + S::proj * S::lanes, S::lanes);
             load_weights(l.proj_bias, w + S::proj_bias * S::lanes, S::lanes);
+            load_weights(l.dt_row, w + S::dt_row * S::lanes, S::lanes);
             load_weights(l.rate, w + S::rate * S::lanes, S::lanes);
             l.dt_sum = 0.0f;
             SERPENT_UNROLL
             for (int n = 0; n < S::state; ++n) l.h[n] = 0.0f;
-            l.e_at = layer_.e_in + ((span_.begin - steps) * S::model + lane);
             l.y_at = layer_.y + (span_.begin * S::inner + lane * steps);
-            l.row_at = layer_.rows + span_.begin / steps * S::row_floats;
+            l.row_at = layer_.rows + (span_.begin / steps * S::row_floats + lane * 4);
         });
     }
 
-    /// Inputs of the convolution before the chunk: those of the last call, or of the samples of the chunk before.
-    SERPENT_HD void load_history() {
-        fetch(-steps);
-        take_fetched();
-        normalise();
+    /// x_in of the tile at t, which may begin in the chunk before.
+    SERPENT_HD void look_back(int t) {
+        this->template fetch<true>(t);
+        this->template take_fetched<true>(t);
+        this->normalise(u_at);
+        group_.sync();
         project_in();
+        group_.sync();  // u is written again by the next tile
+    }
+
+    /// Inputs of the convolution before the chunk: those of the last call, or of the samples of the chunk before.
+    SERPENT_HD void read_history() {
+        look_back(-steps);
         group_.each(lane_, [&](int lane, Lane& l) {
             SERPENT_UNROLL
             for (int k = 0; k < before; ++k) {
@@ -86,52 +104,33 @@ private:
                 if (span_.begin == 0) l.history[k] = lane < Shape::inner ? layer_.history_in[k * Shape::inner + lane] : 0.0f;
             }
         });
-        group_.sync();  // u is written again by the first tile
     }
 
-    SERPENT_HD void fetch(int t) {
+    /// Those behind the signal's last sample, for the next call. All chunks of the block run along.
+    SERPENT_HD void leave_history() {
+        const std::int64_t last = (layer_.length - 1) / layer_.chunk;
+        if (span_.chunk / layer_.block_chunks != last / layer_.block_chunks) return;
+        look_back(span_.samples - steps);
         group_.each(lane_, [&](int lane, Lane& l) {
-            const int there = t < 0 ? (span_.begin > 0 && span_.samples > 0 ? steps : 0) : span_.samples - t;
-            const int valid = lane < Shape::model ? there : 0;
+            if (span_.chunk != last || lane >= Shape::inner) return;
             SERPENT_UNROLL
-            for (int i = 0; i < steps; ++i) l.next[i] = i < valid ? l.e_at[i * Shape::model] : 0.0f;
-            l.e_at += steps * Shape::model;
-        });
-    }
-    SERPENT_HD void take_fetched() {
-        group_.each(lane_, [&](int, Lane& l) {
-            SERPENT_UNROLL
-            for (int i = 0; i < steps; ++i) l.e[i] = l.next[i];
-        });
-    }
-
-    SERPENT_HD void normalise() {
-        group_.each(lane_, [&](int, Lane& l) {
-            SERPENT_UNROLL
-            for (int i = 0; i < steps; ++i) l.scale[i] = l.e[i] * l.e[i];
-        });
-        SERPENT_UNROLL
-        for (int i = 0; i < steps; ++i)
-            group_.template sum<1>(lane_, [i](Lane& l) -> float& { return l.scale[i]; });
-        group_.each(lane_, [&](int lane, Lane& l) {
-            SERPENT_UNROLL
-            for (int i = 0; i < steps; ++i) {
-                l.scale[i] = inverse_sqrt(fused(l.scale[i], 1.0f / Shape::model, static_cast<float>(reference::rms_norm_eps)));
-                if (lane < Shape::model) tile_[u_at + i * Shape::model + lane] = fused(l.e[i] * l.scale[i], l.norm, l.shift);
+            for (int k = 0; k < before; ++k) {
+                const std::int64_t sample = layer_.length - before + k;  // before 0: of this call's history
+                layer_.history_out[k * Shape::inner + lane] =
+                    sample < 0 ? layer_.history_in[(before + sample) * Shape::inner + lane] : l.x_in[steps - before + k];
             }
         });
-        group_.sync();
     }
 
     SERPENT_HD void project_in() {
         group_.each(lane_, [&](int, Lane& l) {
             SERPENT_UNROLL
-            for (int i = 0; i < steps; ++i) l.x_in[i] = dot<Shape::model>(l.in_x, tile_ + u_at + i * Shape::model, l.in_x_bias);
+            for (int i = 0; i < steps; ++i) l.x_in[i] = l.in_x_bias;
+            dots<Shape::model>(l.in_x, tile_ + u_at, Shape::model, l.x_in);
         });
     }
 
-    /// valid: samples from this tile's first to the chunk's end.
-    SERPENT_HD void convolve(int valid) {
+    SERPENT_HD void convolve() {
         group_.each(lane_, [&](int lane, Lane& l) {
             float row[before + steps];
             SERPENT_UNROLL
@@ -145,53 +144,59 @@ private:
                 for (int k = 0; k < Shape::conv; ++k) sum = fused(l.conv[k], row[i + k], sum);
                 l.x[i] = silu(sum);
                 if (lane < Shape::inner) tile_[x_at + i * Shape::inner + lane] = l.x[i];
-                l.dt_row_of[i] = l.dt_row * l.x[i];
             }
             SERPENT_UNROLL
             for (int k = 0; k < before; ++k) l.history[k] = row[steps + k];
-            if (valid > 0 && valid <= steps && span_.begin + span_.samples == layer_.length && lane < Shape::inner)
-                store_history(row, lane, valid);
         });
-        SERPENT_UNROLL
-        for (int i = 0; i < steps; ++i)
-            group_.template sum<1>(lane_, [i](Lane& l) -> float& { return l.dt_row_of[i]; });
-        group_.sync();
     }
 
-    /// row: inputs of the convolution of the signal's last tile, which holds `valid` samples.
-    SERPENT_HD void store_history(const float (&row)[before + steps], int lane, int valid) const {
-        SERPENT_UNROLL
-        for (int i = 1; i <= steps; ++i)
-            if (i == valid)
-                SERPENT_UNROLL
-                for (int k = 0; k < before; ++k) layer_.history_out[k * Shape::inner + lane] = row[i + k];
-    }
-
-    /// B, C and dt. Samples behind the end get dt = 0, which leaves the state as it is.
-    SERPENT_HD void project_x(int valid) {
+    /// B and C, and dt's row of x_proj: of that, each of a sample's lanes adds up four channels.
+    SERPENT_HD void project_x() {
         group_.each(lane_, [&](int lane, Lane& l) {
             SERPENT_UNROLL
-            for (int i = 0; i < steps; ++i) {
+            for (int j = 0; j < Shape::rows; ++j) {
+                const int row = lane + j * Shape::lanes;
+                float* const to = tile_ + (row < Shape::state ? b_at + row : c_at + row - Shape::state);
+                float sums[steps];
                 SERPENT_UNROLL
-                for (int j = 0; j < Shape::rows; ++j) {
-                    const int row = lane + j * Shape::lanes;
-                    const float sum = dot<Shape::inner>(l.proj + j * Shape::inner, tile_ + x_at + i * Shape::inner, l.proj_bias[j]);
-                    if (row < 2 * Shape::state) tile_[bc_at + i * 2 * Shape::state + row] = sum;
-                    if (row >= Shape::state && row < 2 * Shape::state && valid > 0)
-                        l.row_at[i * Shape::state + row - Shape::state] = sum;
-                }
-                l.dt_row_of[i] += l.dt_row_bias;
-                const float dt = softplus(fused(l.dt_scale, l.dt_row_of[i], l.dt_bias));
+                for (int i = 0; i < steps; ++i) sums[i] = l.proj_bias[j];
+                dots<Shape::inner>(l.proj + j * Shape::inner, tile_ + x_at, Shape::inner, sums);
+                SERPENT_UNROLL
+                for (int i = 0; i < steps; ++i)
+                    if (row < 2 * Shape::state) to[i * Shape::state] = sums[i];
+            }
+            const int first = lane % Shape::sample_lanes * 4;  // lanes without channels have zero weights
+            float sum[1] = {0.0f};
+            dots<4>(l.dt_row, tile_ + x_at + this->sample_of(lane) * Shape::inner + (first < Shape::inner ? first : 0), 0, sum);
+            l.total = sum[0];
+        });
+        this->sample_sum();
+        group_.each(lane_, [&](int lane, Lane& l) {
+            if (lane % Shape::sample_lanes == 0) tile_[dt_rows_at + this->sample_of(lane)] = l.total + l.dt_row_bias;
+        });
+    }
+
+    /// What phase 3 reads of it.
+    SERPENT_HD void keep_row(int valid) {
+        group_.each(lane_, [&](int lane, Lane& l) {
+            SERPENT_UNROLL
+            for (int at = 0; at < Shape::row_floats; at += 4 * Shape::lanes)
+                if (at + 4 * lane < Shape::row_floats && valid > 0) store4(l.row_at + at, load4(tile_ + c_at + at + 4 * lane));
+            l.row_at += Shape::row_floats;
+        });
+    }
+
+    /// Samples behind the end get dt = 0, which leaves the state as it is.
+    SERPENT_HD void step_sizes(int valid) {
+        group_.each(lane_, [&](int, Lane& l) {
+            const Float4 dt_rows = load4(tile_ + dt_rows_at);
+            SERPENT_UNROLL
+            for (int i = 0; i < steps; ++i) {
+                const float dt = softplus_of_log2(fused(l.dt_scale, dt_rows.v[i], l.dt_bias));
                 l.dt[i] = i < valid ? dt : 0.0f;
                 l.dt_sum += l.dt[i];
             }
-            if (lane == 0 && valid > 0) {
-                store4(l.row_at + Shape::scales_at, {{l.scale[0], l.scale[1], l.scale[2], l.scale[3]}});
-                store4(l.row_at + Shape::dt_rows_at, {{l.dt_row_of[0], l.dt_row_of[1], l.dt_row_of[2], l.dt_row_of[3]}});
-            }
-            l.row_at += Shape::row_floats;
         });
-        group_.sync();
     }
 
     SERPENT_HD void scan(int valid) {
@@ -211,11 +216,11 @@ private:
     SERPENT_HD void scan_by_step(Lane& l, float (&y)[steps]) const {
         SERPENT_UNROLL
         for (int i = 0; i < steps; ++i) {
-            const float* B = tile_ + bc_at + i * 2 * Shape::state;
+            const float *const B = tile_ + b_at + i * Shape::state, *const C = tile_ + c_at + i * Shape::state;
             float q = decay(l.dt[i] * l.rate[0]);
             SERPENT_UNROLL
             for (int n = 0; n < Shape::state; n += 4) {
-                const Float4 b = load4(B + n), c = load4(B + Shape::state + n);
+                const Float4 b = load4(B + n), c = load4(C + n);
                 SERPENT_UNROLL
                 for (int k = 0; k < 4; ++k) {
                     if constexpr (!Shape::tied) q = decay(l.dt[i] * l.rate[n + k]);
@@ -235,8 +240,7 @@ private:
             Float4 b[steps], c[steps];
             SERPENT_UNROLL
             for (int i = 0; i < steps; ++i) {
-                const float* B = tile_ + bc_at + i * 2 * Shape::state;
-                b[i] = load4(B + n), c[i] = load4(B + Shape::state + n);
+                b[i] = load4(tile_ + b_at + i * Shape::state + n), c[i] = load4(tile_ + c_at + i * Shape::state + n);
             }
             SERPENT_UNROLL
             for (int k = 0; k < 4; ++k) {
@@ -246,20 +250,15 @@ private:
         }
     }
 
-    SERPENT_HD void store() {
+    SERPENT_HD void leave(const FusedBlockEnds<Shape>& ends) {
+        const int k = static_cast<int>(span_.chunk % layer_.block_chunks);
         group_.each(lane_, [&](int lane, Lane& l) {
-            if (lane >= Shape::inner || span_.samples == 0) return;
+            if (lane >= Shape::inner) return;
             SERPENT_UNROLL
-            for (int n = 0; n < Shape::state; ++n) layer_.states[(span_.chunk * Shape::inner + lane) * Shape::state + n] = l.h[n];
-            layer_.dt_sum[span_.chunk * Shape::inner + lane] = l.dt_sum;
+            for (int n = 0; n < Shape::state; ++n) ends.state(k, lane * Shape::state + n) = l.h[n];
+            ends.dt(k, lane) = l.dt_sum;
         });
     }
-
-    const Group& group_;
-    const FusedLayer& layer_;
-    FusedSpan span_;
-    float* tile_;
-    typename Group::template PerLane<Lane> lane_;
 };
 
 } // namespace serpent::kernels::device

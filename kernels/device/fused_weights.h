@@ -13,16 +13,22 @@ namespace serpent::kernels::device {
 /// film_scale, film_shift: (d_model) of this layer, or null for none.
 template <class Shape>
 std::vector<float> pack_fused_layer(const LiveLayerWeights& w, const float* film_scale, const float* film_shift) {
+    constexpr double log2_e_exact = 1.4426950408889634;
     constexpr int lanes = Shape::lanes, inner = Shape::inner, model = Shape::model, state = Shape::state;
     std::vector<float> packed(static_cast<std::size_t>(Shape::weights * lanes));
     const auto at = [&](int place, int lane) -> float& { return packed[static_cast<std::size_t>(place * lanes + lane)]; };
     const auto or_zero = [](const float* values, int i) { return values ? values[i] : 0.0f; };
-    for (int m = 0; m < model; ++m) {
-        at(Shape::norm, m) = w.norm[m] * (film_scale ? film_scale[m] : 1.0f);
-        at(Shape::shift, m) = or_zero(film_shift, m);
-        at(Shape::out_bias, m) = or_zero(w.out_proj_bias, m);
-    }
     for (int lane = 0; lane < lanes; ++lane) {
+        for (int k = 0; k < Shape::share; ++k) {
+            const int m = lane % Shape::sample_lanes * Shape::share + k;
+            at(Shape::norm + k, lane) = w.norm[m] * (film_scale ? film_scale[m] : 1.0f);
+            at(Shape::shift + k, lane) = or_zero(film_shift, m);
+            at(Shape::out_bias + k, lane) = or_zero(w.out_proj_bias, m);
+        }
+        for (int k = 0; k < Shape::tile_steps; ++k) {
+            const int c = lane % Shape::sample_lanes * Shape::tile_steps + k;
+            if (c < inner) at(Shape::dt_row + k, lane) = w.x_proj[c];
+        }
         at(Shape::dt_row_bias, lane) = or_zero(w.x_proj_bias, 0);
         for (int j = 0; j < Shape::rows; ++j) {
             const int row = lane + j * lanes;  // of B, then C; row 0 of x_proj is dt's
@@ -30,9 +36,9 @@ std::vector<float> pack_fused_layer(const LiveLayerWeights& w, const float* film
             for (int c = 0; c < inner; ++c) at(Shape::proj + j * inner + c, lane) = w.x_proj[(1 + row) * inner + c];
             at(Shape::proj_bias + j, lane) = or_zero(w.x_proj_bias, 1 + row);
         }
-        const int m = lane % Shape::model_lanes, first = lane / Shape::model_lanes * Shape::part;
+        const int m = lane % model, first = lane / model * Shape::part;
         for (int i = 0; i < Shape::part; ++i)
-            if (m < model && first + i < inner) at(Shape::out + i, lane) = w.out_proj[m * inner + first + i];
+            if (first + i < inner) at(Shape::out + i, lane) = w.out_proj[m * inner + first + i];
     }
     for (int c = 0; c < inner; ++c) {
         for (int m = 0; m < model; ++m) {
@@ -43,13 +49,27 @@ std::vector<float> pack_fused_layer(const LiveLayerWeights& w, const float* film
         at(Shape::in_z_bias, c) = or_zero(w.in_proj_bias, inner + c);
         for (int k = 0; k < Shape::conv; ++k) at(Shape::conv_weight + k, c) = w.conv_weight[c * Shape::conv + k];
         at(Shape::conv_bias, c) = w.conv_bias[c];
-        at(Shape::dt_row, c) = w.x_proj[c];
-        at(Shape::dt_scale, c) = w.dt_proj[c];
-        at(Shape::dt_bias, c) = w.dt_proj_bias[c];
+        at(Shape::dt_scale, c) = static_cast<float>(w.dt_proj[c] * log2_e_exact);
+        at(Shape::dt_bias, c) = static_cast<float>(w.dt_proj_bias[c] * log2_e_exact);
         at(Shape::skip, c) = w.D[c];
         for (int n = 0; n < Shape::decays; ++n)
             at(Shape::rate + n, c) = -std::exp(w.A_log[c * Shape::decays + n]) * log2_e;
     }
+    return packed;
+}
+
+/// (channels, d_model) of FusedEnds, from the encoder's (d_model, channels).
+inline std::vector<float> pack_encoder(const float* weight, int channels, int model) {
+    std::vector<float> packed(static_cast<std::size_t>(channels * model));
+    for (int c = 0; c < channels; ++c)
+        for (int m = 0; m < model; ++m) packed[static_cast<std::size_t>(c * model + m)] = weight[m * channels + c];
+    return packed;
+}
+/// (channels, d_model) of FusedEnds. norm: the last norm's weights, or null.
+inline std::vector<float> pack_decoder(const float* weight, const float* norm, int channels, int model) {
+    std::vector<float> packed(static_cast<std::size_t>(channels * model));
+    for (int c = 0; c < channels; ++c)
+        for (int m = 0; m < model; ++m) packed[static_cast<std::size_t>(c * model + m)] = weight[c * model + m] * (norm ? norm[m] : 1.0f);
     return packed;
 }
 

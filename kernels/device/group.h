@@ -15,12 +15,23 @@
 
 namespace serpent::kernels::device {
 
-/// 16 bytes that a device moves in one instruction. The address must be a multiple of 16.
-struct alignas(16) Float4 {
-    float v[4];
+/// 1, 2 or 4 floats that a device moves in one instruction. The address must be a multiple of their size.
+template <int kCount>
+struct alignas(4 * kCount) Pack {
+    float v[kCount];
 };
-SERPENT_HD inline Float4 load4(const float* p) { return *reinterpret_cast<const Float4*>(p); }
-SERPENT_HD inline void store4(float* p, const Float4& x) { *reinterpret_cast<Float4*>(p) = x; }
+template <int kCount>
+SERPENT_HD inline Pack<kCount> load(const float* p) {
+    return *reinterpret_cast<const Pack<kCount>*>(p);
+}
+template <int kCount>
+SERPENT_HD inline void store(float* p, const Pack<kCount>& x) {
+    *reinterpret_cast<Pack<kCount>*>(p) = x;
+}
+
+using Float4 = Pack<4>;
+SERPENT_HD inline Float4 load4(const float* p) { return load<4>(p); }
+SERPENT_HD inline void store4(float* p, const Float4& x) { store<4>(p, x); }
 
 template <int kLanes>
 struct HostGroup {
@@ -36,6 +47,16 @@ struct HostGroup {
     template <int kFrom, class T, class Value>
     void sum(PerLane<T>& values, const Value& value) const {
         for (int apart = kFrom; apart < kLanes; apart *= 2) {
+            float before[kLanes];
+            for (int lane = 0; lane < kLanes; ++lane) before[lane] = value(values[static_cast<std::size_t>(lane)]);
+            for (int lane = 0; lane < kLanes; ++lane)
+                value(values[static_cast<std::size_t>(lane)]) = before[lane] + before[lane ^ apart];
+        }
+    }
+    /// The same over kCount lanes in a row, a power of two.
+    template <int kCount, class T, class Value>
+    void sum_neighbours(PerLane<T>& values, const Value& value) const {
+        for (int apart = 1; apart < kCount; apart *= 2) {
             float before[kLanes];
             for (int lane = 0; lane < kLanes; ++lane) before[lane] = value(values[static_cast<std::size_t>(lane)]);
             for (int lane = 0; lane < kLanes; ++lane)

@@ -6,6 +6,9 @@
 #include "device/fused_scan.h"
 #include "device/fused_weights.h"
 #include "golden_file.h"
+#include "model/example_model.h"
+#include "random.h"
+#include "serpent/render.h"
 #include "stream/live_weights.h"
 
 #include <catch2/catch.hpp>
@@ -43,52 +46,53 @@ public:
     explicit HostRender(const Model& model)
         : model_(model), live_(live_weights(model.weights)), histories_(zero_state(model.config).conv), h_(zero_state(model.config).h) {}
 
-    void process(const float* in, float* out, std::size_t n, int chunk) {
-        const std::size_t width = FusedKind::model;
-        std::vector<float> e(n * width), next(e.size());
-        for (std::size_t t = 0; t < n; ++t)
-            for (std::size_t m = 0; m < width; ++m)
-                e[t * width + m] = model_.weights.encoder_bias[m] + model_.weights.encoder_weight[m] * in[t];
-        for (std::size_t l = 0; l < live_.layers.size(); ++l) {
-            layer(l, e, next, static_cast<std::int64_t>(n), chunk);
+    /// Channel c begins at in + c * stride, and out + c * stride.
+    void process(const float* in, float* out, std::size_t n, int chunk, std::int64_t stride = 0) {
+        const int channels = model_.config.channels, width = FusedKind::model;
+        std::vector<Pack<4>> e(n * std::size_t{width} / 4), next(e.size());
+        const auto encoder = pack_encoder(live_.encoder_weight, channels, width);
+        const auto decoder = pack_decoder(live_.decoder_weight, live_.norm_f, channels, width);
+        const FusedEnds ends{encoder.data(), live_.encoder_bias, decoder.data(), live_.decoder_bias, live_.skip, channels, live_.norm_f != nullptr,
+                             in, out, stride, stride};
+        const std::size_t layers = live_.layers.size();
+        for (std::size_t l = 0; l < layers; ++l) {
+            const auto run = l == 0 ? l == layers - 1 ? &HostRender::layer<true, true> : &HostRender::layer<true, false>
+                                    : l == layers - 1 ? &HostRender::layer<false, true> : &HostRender::layer<false, false>;
+            (this->*run)(l, ends, e.front().v, next.front().v, static_cast<std::int64_t>(n), chunk);
             e.swap(next);
-        }
-        for (std::size_t t = 0; t < n; ++t) {
-            std::vector<double> row(e.begin() + static_cast<std::ptrdiff_t>(t * width), e.begin() + static_cast<std::ptrdiff_t>((t + 1) * width));
-            if (live_.norm_f) {
-                const std::vector<double> norm(live_.norm_f, live_.norm_f + width);
-                reference::rms_norm<double>(1, width, row.data(), norm.data(), row.data());
-            }
-            double sum = live_.decoder_bias[0] + (live_.skip ? live_.skip[0] * in[t] : 0.0);
-            for (std::size_t m = 0; m < width; ++m) sum += live_.decoder_weight[m] * row[m];
-            out[t] = static_cast<float>(sum);
+            std::fill_n(next.front().v, next.size() * 4, NAN);
         }
     }
 
 private:
-    void layer(std::size_t l, const std::vector<float>& e, std::vector<float>& next, std::int64_t n, int chunk) {
-        constexpr int states = FusedKind::inner * FusedKind::state, segments = 35;
-        constexpr std::size_t row = std::size_t{3} * FusedKind::inner;
-        const std::int64_t chunks = (n + chunk - 1) / chunk;
+    template <bool kFirst, bool kLast>
+    void layer(std::size_t l, const FusedEnds& ends, const float* e, float* next, std::int64_t n, int chunk) {
+        constexpr int segments = 35, block_chunks = 3;
+        constexpr std::size_t row = std::size_t{3} * FusedKind::inner, states = FusedKind::columns, inner = FusedKind::inner;
+        const std::int64_t blocks = (n + chunk * block_chunks - 1) / (chunk * block_chunks);
+        const auto block_count = static_cast<std::size_t>(blocks), chunks = block_count * block_chunks, tiles = static_cast<std::size_t>(n + 3) / 4;
         const auto packed = pack_fused_layer<FusedKind>(live_.layers[l], nullptr, nullptr);
         const auto rates = log2_rates(model_.weights.layers[l]);
-        std::vector<float> ends(static_cast<std::size_t>(chunks * states), NAN), dt_sum(static_cast<std::size_t>(chunks) * FusedKind::inner, NAN);
+        std::vector<float> starts(chunks * states, NAN), dt_before(chunks * inner, NAN), block_states(block_count * states, NAN), block_dt(block_count * inner, NAN);
         std::vector<float> history(row), scratch(carry_scratch_floats(states, segments));
-        const std::size_t tiles = static_cast<std::size_t>(n + 3) / 4;
-        std::vector<Float4> y(tiles * FusedKind::inner), rows(tiles * FusedKind::row_floats / 4);
-        using Phase1 = FusedScan<FusedKind, HostGroup<FusedKind::lanes>>;
-        using Phase3 = FusedOutput<FusedKind, HostGroup<FusedKind::lanes>>;
+        std::vector<Float4> y(tiles * inner), rows(tiles * FusedKind::row_floats / 4);
+        using Phase1 = FusedScan<FusedKind, HostGroup<FusedKind::lanes>, kFirst>;
+        using Phase3 = FusedOutput<FusedKind, HostGroup<FusedKind::lanes>, kFirst, kLast>;
         alignas(16) float tile[std::max(Phase1::tile_floats, Phase3::tile_floats)];
         std::fill_n(y.front().v, y.size() * 4, NAN);
         std::fill_n(rows.front().v, rows.size() * 4, NAN);
-        std::fill(next.begin(), next.end(), NAN);
-        const FusedLayer job{packed.data(), e.data(), next.data(), &histories_[l * row], history.data(), ends.data(), dt_sum.data(),
-                             y.front().v, rows.front().v, n, chunk};
+        const FusedLayer job{packed.data(), e, next, ends, &histories_[l * row], history.data(), starts.data(), dt_before.data(),
+                             block_states.data(), block_dt.data(), y.front().v, rows.front().v, n, chunk, block_chunks};
         const HostGroup<FusedKind::lanes> group;
-        for (std::int64_t k = chunks; k-- > 0;) Phase1(group, job, k, tile).run();  // in any order
-        join_chunk_states(SerialTeam{}, {ends.data(), dt_sum.data(), rates.data(), &h_[l * std::size_t{states}], &h_[l * std::size_t{states}], chunks, FusedKind::inner,
+        for (std::int64_t b = blocks; b-- > 0;) {  // in any order
+            float chunk_ends[block_chunks * FusedBlockEnds<FusedKind>::chunk_floats];
+            std::fill(std::begin(chunk_ends), std::end(chunk_ends), NAN);
+            for (int k = block_chunks; k-- > 0;) Phase1(group, job, b * block_chunks + k, tile).run({chunk_ends});
+            join_block<FusedKind>(SerialTeam{}, job, b, {chunk_ends});
+        }
+        join_chunk_states(SerialTeam{}, {block_states.data(), block_dt.data(), rates.data(), &h_[l * states], &h_[l * states], blocks, FusedKind::inner,
                                          FusedKind::state, FusedKind::tied, false}, 0, states, segments, scratch.data());
-        for (std::int64_t k = chunks; k-- > 0;) Phase3(group, job, k, tile).run();
+        for (std::int64_t k = blocks * block_chunks; k-- > 0;) Phase3(group, job, k, tile).run();
         std::copy(history.begin(), history.end(), histories_.begin() + static_cast<std::ptrdiff_t>(l * row));
     }
 
@@ -126,4 +130,38 @@ TEST_CASE("the fused layer answers the golden models at any chunk and call size"
     check<FusedShape<8, 16, 8, false, true>>("slow_ema_8_16_8_2", {std::size_t{1} << 20}, 256, 48000);  // its slowest state
     check<FusedShape<8, 16, 8, false, true>>("slow_ema_8_16_8_2", {1, 2, 3, 4, 5, 255, 256, 257}, 64);
     check<FusedShape<8, 16, 4, true, true>>("tied_ema_8_16_4_4", {1, 2, 3, 4, 5, 255, 256, 257}, 64);
+}
+
+TEST_CASE("the fused layers' encoder and decoder take any number of channels and layers") {
+    ModelConfig config;
+    config.d_model = 8, config.expand = 1, config.d_state = 4, config.dt_rank = 1, config.b_bar = BBar::ema, config.channels = 2;
+    config.skip = true;
+    for (const int layers : {1, 2, 3}) {
+        config.n_layers = layers;
+        const auto model = std::make_shared<Model>(random_model(config));
+        const std::size_t n = 517;
+        const std::vector<float> in = Random(5).vector<float>(2 * n, -0.5, 0.5);
+        std::vector<float> expected(2 * n), out(2 * n, NAN);
+        Renderer cpu(model, {.initial_state = InitialState::zero});
+        const float* from[] = {in.data(), in.data() + n};
+        float* to[] = {expected.data(), expected.data() + n};
+        cpu.process(from, to, n);
+        HostRender<FusedShape<8, 8, 4, false, true>> render(*model);
+        for (const std::size_t at : {std::size_t{0}, std::size_t{2}, std::size_t{3}, std::size_t{300}}) {
+            const std::size_t end = at == 0 ? 2 : at == 2 ? 3 : at == 3 ? 300 : n;
+            render.process(in.data() + at, out.data() + at, end - at, 32, static_cast<std::int64_t>(n));
+        }
+        const Distance d = distance(expected, out);
+        INFO(layers << " layers: " << d.rms << " rms, " << d.max << " max");
+        CHECK(d.within(1e-5, 1e-4));
+    }
+}
+
+TEST_CASE("the step size from x log2(e) is softplus(x)") {
+    for (double x = -80.0; x < 80.0; x += 0.0137) {
+        const float t = static_cast<float>(x * 1.4426950408889634);
+        const double exact = std::max(double(t), 0.0) * 0.6931471805599453 + std::log1p(std::exp2(-std::abs(double(t))));
+        INFO(x);
+        CHECK(close(exact, softplus_of_log2(t), 3e-7 * exact));  // the polynomial's 1.7e-7, and the C library's exp2
+    }
 }

@@ -3,6 +3,7 @@
 #include "close.h"
 #include "gpu.h"
 #include "golden_file.h"
+#include "model/example_model.h"
 #include "random.h"
 #include "serpent/kernels/device_render.h"
 #include "serpent/render.h"
@@ -116,6 +117,27 @@ TEST_CASE("the GPU's answer to a long signal is the CPU's") {
         cpu.process(io, io, n);
         CAPTURE(n);
         for (const bool fused : {true, false}) check_close(s.expected, render(s, {.fused = fused}, {whole}));
+    }
+}
+
+TEST_CASE("the fused kernels take several channels and any number of layers") {
+    if (!gpu()) return;
+    ModelConfig config;
+    config.d_model = 8, config.expand = 1, config.d_state = 4, config.dt_rank = 1, config.b_bar = BBar::ema, config.channels = 2;
+    config.skip = true;
+    for (const int layers : {1, 2, 3}) {
+        config.n_layers = layers;
+        Signal s{std::make_shared<Model>(random_model(config)), {}, {}};
+        REQUIRE(make(*s.model, {}).fused());
+        Random random(5);
+        for (int c = 0; c < 2; ++c) s.in.push_back(random.vector<float>(5003, -0.5, 0.5));
+        s.expected = s.in;
+        Renderer cpu(s.model, {.initial_state = InitialState::zero});
+        float* io[] = {s.expected[0].data(), s.expected[1].data()};
+        cpu.process(io, io, 5003);
+        CAPTURE(layers);
+        check_close(s.expected, render(s, {}, {whole}));
+        check_close(s.expected, render(s, {.chunk = 16}, {1, 2, 3, 31, 2047}));
     }
 }
 

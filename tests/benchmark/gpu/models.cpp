@@ -31,26 +31,31 @@ std::vector<Named> benchmark_models() {
 Model model_of(const ModelConfig& config) { return test::random_model(config, true, 48000.0); }
 
 /// Instructions that one sample through one layer cannot do without, by all lanes together. A decay takes 8 (decay() of
-/// device/math.h), a step 2 (ema) or 3 (euler), a read-out 1, a SiLU 5, a softplus 15. Phase 1: norm, in_proj's x half, convolution,
-/// x_proj, dt, scan; phase 3: norm, in_proj's z half, dt, what the start state adds, gate, out_proj.
+/// device/math.h), an ema step 2, a read-out 1, a SiLU 5, a step size 13. The full euler scan goes by tiles of 4 samples
+/// (device/tile_scan.h): 5 to a sample and state besides the read-out, a decay and a join to a tile. Phase 1: norm, in_proj's x half,
+/// convolution, x_proj, dt, scan; phase 3: norm, in_proj's z half, dt, what the start state adds, gate, out_proj.
 double layer_instructions(const ModelConfig& c) {
     const double m = c.d_model, d = c.d_inner(), n = c.d_state, decays = c.decays();
-    const double scan = d * (decays * 8 + n * (c.b_bar == BBar::ema ? 3 : 4)), start = d * (decays * 3 + n);
-    return 3 * m + d * m + d * c.d_conv + 5 * d + d * (1 + 2 * n) + 15 * d + scan + 2 * m + d * m + 15 * d + start + 6 * d + d * m;
+    const bool by_tile = c.b_bar == BBar::euler && c.a == DecayShape::full;
+    const double scan = by_tile ? d * n * (6 + 10.0 / 4) : d * (decays * 8 + n * (c.b_bar == BBar::ema ? 3 : 4)), start = d * (decays * 3 + n);
+    return 3 * m + d * m + d * c.d_conv + 5 * d + d * (1 + 2 * n) + 13 * d + scan + 3 * m + d * m + 13 * d + start + 6 * d + d * m;
 }
 double layer_exps(const ModelConfig& c) {
     const double d = c.d_inner();
-    return 2 * d * c.decays() + 8 * d;  // decays; exp and division of SiLU and softplus in either phase
+    return 2 * d * c.decays() + 6 * d;  // decays; exp and division of SiLU and exp of softplus in either phase
 }
-/// The residual stream three times; the scan's answers, C, the norm's factor and dt's row there and back.
-double layer_bytes(const ModelConfig& c) { return 4.0 * (3 * c.d_model + 2 * (c.d_inner() + c.d_state + 2)); }
+/// The residual stream three times, but the signal instead of it before the first layer and behind the last; the scan's answers, C
+/// and dt's row there and back.
+double model_bytes(const ModelConfig& c) {
+    return 4.0 * (c.n_layers * 2 * (c.d_inner() + c.d_state + 1) + (c.n_layers - 1) * 3 * c.d_model + 3 * c.channels);
+}
 
 /// Samples per second at which the first of issue, exp unit and memory is full.
 double floor_rate(const ModelConfig& c, const Machine& machine) {
     const double layers = c.n_layers;
     const double issue = machine.peaks.fma_per_s / (layers * layer_instructions(c));
     const double exps = machine.peaks.exp2_per_s / (layers * layer_exps(c));
-    const double memory = machine.peaks.copy_bytes_per_s / (layers * layer_bytes(c) + 4.0 * (2 * c.d_model + 2));
+    const double memory = machine.peaks.copy_bytes_per_s / model_bytes(c);
     return std::min({issue, exps, memory});
 }
 

@@ -56,7 +56,7 @@ public:
         : layers_(config.n_layers), e_{DeviceArray<float>(size(block) * Shape::model), DeviceArray<float>(size(block) * Shape::model)},
           states_(size(blocks(block)) * block_chunks<Shape> * Shape::columns), dt_before_(size(blocks(block)) * block_chunks<Shape> * Shape::inner),
           block_states_(size(blocks(block)) * Shape::columns), block_dt_(size(blocks(block)) * Shape::inner),
-          history_(size(config.n_layers) * history_floats), y_(size(tiles(block)) * 4 * Shape::inner), rows_(size(tiles(block)) * Shape::row_floats) {
+          history_(size(config.n_layers) * history_floats), y_(size(tiles(block)) * Shape::tile_steps * Shape::inner), rows_(size(tiles(block)) * Shape::row_floats) {
         for (int l = 0; l < layers_; ++l) {
             const LiveLayerWeights& w = weights.layers[size(l)];
             packed_.emplace_back(device::pack_fused_layer<Shape>(w, film.scale ? film.scale + l * Shape::model : nullptr,
@@ -78,10 +78,11 @@ public:
         const std::int64_t wave = std::int64_t{device_status().multiprocessors} * scan_blocks<Shape> * (fused_threads / Shape::lanes);
         const std::int64_t waves = (n + wave * longest_chunk - 1) / (wave * longest_chunk);
         const std::int64_t chunk = (n + wave * waves - 1) / (wave * waves);
-        return static_cast<int>(chunk < 2 * shortest_chunk ? 2 * shortest_chunk : (chunk + 3) / 4 * 4);
+        return static_cast<int>(chunk < 2 * shortest_chunk ? 2 * shortest_chunk : whole_tiles(chunk));
     }
 
     void process(CUstream_st* stream, DeviceSignal in, DeviceSignal out, std::int64_t n, int chunk, float* history, float* h) override {
+        chunk = static_cast<int>(whole_tiles(chunk));
         const std::int64_t chunks = (n + chunk - 1) / chunk;
         const unsigned grid = blocks_for(chunks, block_chunks<Shape>);
         device::FusedEnds ends = ends_;
@@ -110,6 +111,7 @@ private:
     static constexpr std::size_t history_floats = std::size_t{Shape::conv - 1} * Shape::inner;
     static std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
     static std::int64_t blocks(std::int64_t n) { return n / (shortest_chunk * block_chunks<Shape>) + 1; }
+    static std::int64_t whole_tiles(std::int64_t n) { return tiles(n) * Shape::tile_steps; }
     static std::int64_t tiles(std::int64_t n) { return (n + Shape::tile_steps - 1) / Shape::tile_steps; }
 
     int layers_;

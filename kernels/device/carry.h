@@ -63,12 +63,22 @@ struct CarrySegments {
 
     template <bool kStore>
     SERPENT_HD void walk(int column, int first, int last, float rate, float& h, float& dt_total) const {
-        for (int s = first; s < last; ++s) {
-            const int at = s * columns + column;
-            const float from_zero = ends[at], dt = totals[at];
-            if constexpr (kStore) ends[at] = h;
-            h = reference::join_chunks(h, decay(dt * rate), from_zero);
-            dt_total += dt;
+        constexpr int batch = 8;  // read, and their decays computed, ahead of the chain of joins
+        for (int s = first; s < last; s += batch) {
+            float from_zero[batch], dt[batch], q[batch];
+            SERPENT_UNROLL
+            for (int k = 0; k < batch; ++k) {
+                const int at = (s + k < last ? s + k : last - 1) * columns + column;
+                from_zero[k] = ends[at], dt[k] = totals[at];
+                q[k] = decay(dt[k] * rate);
+            }
+            SERPENT_UNROLL
+            for (int k = 0; k < batch; ++k) {
+                if (s + k >= last) continue;
+                if constexpr (kStore) ends[(s + k) * columns + column] = h;
+                h = reference::join_chunks(h, q[k], from_zero[k]);
+                dt_total += dt[k];
+            }
         }
     }
 };

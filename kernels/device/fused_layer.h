@@ -11,14 +11,15 @@
 //
 // The first layer computes e from the signal, the last one decodes it: what is before and behind the layers costs no pass of its own.
 //
-// Time goes in tiles of 4 samples. What is one number to a sample and width, as e is, is spread over all lanes: lanes / 4 of them
-// hold one sample's. Phase 1 leaves to phase 3 the scan's answers y and what is cheaper to read than to compute again: C and
+// Time goes in tiles of 4 samples, or 8 for wide layers. What is one number to a sample and width, as e is, is spread over all lanes:
+// Shape::sample_lanes of them hold one sample's. Phase 1 leaves to phase 3 the scan's answers y and what is cheaper to read than to compute again: C and
 // dt's row of x_proj.
 // Shapes    e (length, d_model); states (chunks, d_inner, d_state); dt_before (chunks, d_inner); block_* the same per block;
-//           history (3, d_inner), oldest first; y (tiles, d_inner, 4); rows (tiles, Shape::row_floats): C (4, d_state), 4 rows of dt
+//           history (3, d_inner), oldest first; y (length / 4, d_inner, 4), in whole tiles; rows (tiles, Shape::row_floats): C
+//           (tile_steps, d_state), then dt's row of x_proj (tile_steps)
 // Aliasing  e_out may not be e_in, nor history_out history_in: other chunks still read them. out may be in.
-// Limits    d_conv 4, dt_rank 1, d_model <= d_inner <= 32, d_model a power of two, d_state a multiple of 4; chunks a multiple of 4
-//           samples.
+// Limits    d_conv 4, dt_rank 1, d_model <= d_inner <= 32, d_model a power of two, d_state a multiple of 4; chunks a multiple of
+//           Shape::tile_steps samples.
 // Source    docs/architecture.md, "GPU"; kernels/reference/selective_scan_chunked.h is the plain form.
 #pragma once
 
@@ -46,16 +47,19 @@ struct FusedShape {
     static constexpr int part = (kDInner + parts - 1) / parts;        ///< channels each of them adds up
     static_assert(kDInner % 4 == 0 && part % 4 == 0 && kDState % 4 == 0 && kDModel <= lanes && lanes <= 32);
 
-    static constexpr int tile_steps = 4;
+    static constexpr int tile_steps = lanes >= 16 ? 8 : 4;
     static constexpr int sample_lanes = lanes / tile_steps;           ///< lanes that share one sample of a tile
     static constexpr int share = kDModel / sample_lanes;              ///< values of e each of them holds
     static_assert(kDModel == power_of_two_from(kDModel) && share >= 1 && share <= 4);
+
+    /// Whether a lane keeps its rows of the projections in registers, or for want of them reads them from memory at every tile.
+    static constexpr bool keeps_weights = lanes < 32 && kDState <= 4;
 
     static constexpr int row_floats = tile_steps * (kDState + 1);
     static constexpr int dt_rows_at = tile_steps * kDState;           ///< in a row
     static constexpr int columns = kDInner * kDState;
 
-    // Places of a lane's weights, in units of `lanes` floats.
+    // Places of a lane's weights, in units of `lanes` floats. Those of the projections lie in fours (LaneRow).
     static constexpr int norm = 0, shift = norm + share, in_x = shift + share, in_z = in_x + model, in_x_bias = in_z + model,
                          in_z_bias = in_x_bias + 1, conv_weight = in_z_bias + 1, conv_bias = conv_weight + conv,
                          proj = conv_bias + 1, proj_bias = proj + rows * inner, dt_row = proj_bias + rows,
@@ -107,19 +111,46 @@ struct FusedSpan {
     }
 };
 
-/// sums[i] += weights . values of sample i, whose values begin at values + i * stride. The samples side by side: one sum alone would
+/// kCount weights of a lane, four together: at `place`, weight i of lane l is (place + i / 4 * 4) * lanes + l * 4 + i % 4.
+template <class Shape, int kCount>
+struct LaneRow {
+    static_assert(kCount % 4 == 0);
+    float kept[Shape::keeps_weights ? kCount : 1];
+    const float* at;
+
+    SERPENT_HD void load(const float* weights, int place, int lane) {
+        at = weights + (place * Shape::lanes + lane * 4);
+        if constexpr (Shape::keeps_weights)
+            SERPENT_UNROLL
+            for (int i = 0; i < kCount; i += 4) {
+                const Float4 w = load4(at + i * Shape::lanes);
+                SERPENT_UNROLL
+                for (int k = 0; k < 4; ++k) kept[i + k] = w.v[k];
+            }
+    }
+    SERPENT_HD Float4 four(int i) const {
+        if constexpr (Shape::keeps_weights) return {{kept[i], kept[i + 1], kept[i + 2], kept[i + 3]}};
+        return load4(at + i * Shape::lanes);
+    }
+};
+
+/// sums[i] += weights . values of sample i, whose values begin at values + i * stride. Four samples side by side: one sum alone would
 /// wait for itself at every step.
-template <int kCount, int kSamples>
-SERPENT_HD inline void dots(const float* weights, const float* values, int stride, float (&sums)[kSamples]) {
+template <class Shape, int kCount, int kSamples>
+SERPENT_HD inline void dots(const LaneRow<Shape, kCount>& weights, const float* values, int stride, float (&sums)[kSamples]) {
     SERPENT_UNROLL
     for (int c = 0; c < kCount; c += 4) {
-        Float4 v[kSamples];
+        const Float4 w = weights.four(c);
         SERPENT_UNROLL
-        for (int i = 0; i < kSamples; ++i) v[i] = load4(values + i * stride + c);
-        SERPENT_UNROLL
-        for (int k = 0; k < 4; ++k)
+        for (int first = 0; first < kSamples; first += 4) {
+            Float4 v[4];
             SERPENT_UNROLL
-            for (int i = 0; i < kSamples; ++i) sums[i] = fused(weights[c + k], v[i].v[k], sums[i]);
+            for (int i = 0; i < 4; ++i) v[i] = load4(values + (first + i) * stride + c);
+            SERPENT_UNROLL
+            for (int k = 0; k < 4; ++k)
+                SERPENT_UNROLL
+                for (int i = 0; i < 4; ++i) sums[first + i] = fused(w.v[k], v[i].v[k], sums[first + i]);
+        }
     }
 }
 

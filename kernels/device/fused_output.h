@@ -11,10 +11,12 @@ namespace serpent::kernels::device {
 template <class Shape>
 struct FusedOutputLane : FusedInputLane<Shape> {
     static constexpr int row_loads = (Shape::row_floats + 4 * Shape::lanes - 1) / (4 * Shape::lanes);
-    float in_z[Shape::model], in_z_bias, dt_scale, dt_bias, rate[Shape::decays], out[Shape::part], out_bias[Shape::share];
+    LaneRow<Shape, Shape::model> in_z;
+    LaneRow<Shape, Shape::part> out;
+    float in_z_bias, dt_scale, dt_bias, rate[Shape::decays], out_bias[Shape::share];
     float h[Shape::state], dt_sum, factor;  ///< factor: of the norm before the decoder
     const float *y_at, *row_at;  ///< what is fetched next
-    Float4 y, y_next, row_next[row_loads];
+    Float4 y[Shape::tile_steps / 4], y_next[Shape::tile_steps / 4], row_next[row_loads];
 };
 
 /// kLast: the last layer, which writes the signal.
@@ -65,12 +67,12 @@ private:
             const float* const w = layer_.weights + lane;
             this->load_input(lane, l);
             l.in_z_bias = w[S::in_z_bias * S::lanes], l.dt_scale = w[S::dt_scale * S::lanes], l.dt_bias = w[S::dt_bias * S::lanes];
-            load_weights(l.in_z, w + S::in_z * S::lanes, S::lanes);
+            l.in_z.load(layer_.weights, S::in_z, lane);
+            l.out.load(layer_.weights, S::out, lane);
             load_weights(l.rate, w + S::rate * S::lanes, S::lanes);
-            load_weights(l.out, w + S::out * S::lanes, S::lanes);
             load_weights(l.out_bias, w + S::out_bias * S::lanes, S::lanes);
             l.dt_sum = 0.0f;
-            l.y_at = layer_.y + (span_.begin * S::inner + lane * steps);
+            l.y_at = layer_.y + (span_.begin * S::inner + lane * 4);
             l.row_at = layer_.rows + (span_.begin / steps * S::row_floats + lane * 4);
             const bool there = lane < S::inner && span_.samples > 0;
             SERPENT_UNROLL
@@ -82,7 +84,9 @@ private:
     SERPENT_HD void fetch_scan(int t) {
         group_.each(lane_, [&](int lane, Lane& l) {
             const bool there = t < span_.samples;
-            l.y_next = lane < Shape::inner && there ? load4(l.y_at) : Float4{};
+            SERPENT_UNROLL
+            for (int i = 0; i < steps; i += 4)
+                l.y_next[i / 4] = lane < Shape::inner && there ? load4(l.y_at + i * Shape::inner) : Float4{};
             SERPENT_UNROLL
             for (int s = 0; s < Lane::row_loads; ++s)
                 l.row_next[s] = (s * Shape::lanes + lane) * 4 < Shape::row_floats && there ? load4(l.row_at + s * Shape::lanes * 4) : Float4{};
@@ -92,7 +96,8 @@ private:
     }
     SERPENT_HD void take_scan() {
         group_.each(lane_, [&](int lane, Lane& l) {
-            l.y = l.y_next;
+            SERPENT_UNROLL
+            for (int i = 0; i < steps / 4; ++i) l.y[i] = l.y_next[i];
             SERPENT_UNROLL
             for (int s = 0; s < Lane::row_loads; ++s)
                 if ((s * Shape::lanes + lane) * 4 < Shape::row_floats) store4(tile_ + row_at + (s * Shape::lanes + lane) * 4, l.row_next[s]);
@@ -101,15 +106,17 @@ private:
 
     SERPENT_HD void add_start_state_and_gate() {
         group_.each(lane_, [&](int lane, Lane& l) {
-            const Float4 dt_rows = load4(tile_ + row_at + Shape::dt_rows_at);
+            Float4 dt_rows[steps / 4];
+            SERPENT_UNROLL
+            for (int i = 0; i < steps; i += 4) dt_rows[i / 4] = load4(tile_ + row_at + Shape::dt_rows_at + i);
             float z[steps];
             SERPENT_UNROLL
             for (int i = 0; i < steps; ++i) z[i] = l.in_z_bias;
-            dots<Shape::model>(l.in_z, tile_ + u_at, Shape::model, z);
+            dots(l.in_z, tile_ + u_at, Shape::model, z);
             SERPENT_UNROLL
             for (int i = 0; i < steps; ++i) {
-                l.dt_sum += softplus_of_log2(fused(l.dt_scale, dt_rows.v[i], l.dt_bias));
-                const float y = l.y.v[i] + left_of_start_state(l, tile_ + row_at + i * Shape::state);
+                l.dt_sum += softplus_of_log2(fused(l.dt_scale, dt_rows[i / 4].v[i % 4], l.dt_bias));
+                const float y = l.y[i / 4].v[i % 4] + left_of_start_state(l, tile_ + row_at + i * Shape::state);
                 if (lane < Shape::inner) tile_[gated_at + i * Shape::inner + lane] = y * silu(z[i]);
             }
         });
@@ -134,7 +141,7 @@ private:
         group_.each(lane_, [&](int lane, Lane& l) {
             const int first = lane / Shape::model * Shape::part;
             float r[steps] = {};
-            dots<Shape::part>(l.out, tile_ + gated_at + first, Shape::inner, r);
+            dots(l.out, tile_ + gated_at + first, Shape::inner, r);
             SERPENT_UNROLL
             for (int i = 0; i < steps; ++i) tile_[r_at + i * Shape::lanes + lane] = r[i];
         });

@@ -12,8 +12,9 @@ namespace serpent::kernels::device {
 template <class Shape>
 struct FusedScanLane : FusedInputLane<Shape> {
     static constexpr int steps = Shape::tile_steps;
-    float in_x[Shape::model], in_x_bias, conv[Shape::conv], conv_bias;
-    float proj[Shape::rows * Shape::inner], proj_bias[Shape::rows], dt_row[steps], dt_row_bias, dt_scale, dt_bias;
+    LaneRow<Shape, Shape::model> in_x;
+    LaneRow<Shape, Shape::inner> proj[Shape::rows];
+    float in_x_bias, conv[Shape::conv], conv_bias, proj_bias[Shape::rows], dt_row[steps], dt_row_bias, dt_scale, dt_bias;
     float rate[Shape::decays], skip, h[Shape::state], dt_sum, history[Shape::conv - 1];
     float *y_at, *row_at;   ///< of this tile
     float x_in[steps], x[steps], dt[steps];
@@ -70,16 +71,17 @@ private:
             l.in_x_bias = at(S::in_x_bias), l.conv_bias = at(S::conv_bias);
             l.dt_row_bias = at(S::dt_row_bias), l.dt_scale = at(S::dt_scale), l.dt_bias = at(S::dt_bias);
             l.skip = at(S::skip);
-            load_weights(l.in_x, w + S::in_x * S::lanes, S::lanes);
+            l.in_x.load(layer_.weights, S::in_x, lane);
+            SERPENT_UNROLL
+            for (int j = 0; j < S::rows; ++j) l.proj[j].load(layer_.weights, S::proj + j * S::inner, lane);
             load_weights(l.conv, w + S::conv_weight * S::lanes, S::lanes);
-            load_weights(l.proj, w + S::proj * S::lanes, S::lanes);
             load_weights(l.proj_bias, w + S::proj_bias * S::lanes, S::lanes);
             load_weights(l.dt_row, w + S::dt_row * S::lanes, S::lanes);
             load_weights(l.rate, w + S::rate * S::lanes, S::lanes);
             l.dt_sum = 0.0f;
             SERPENT_UNROLL
             for (int n = 0; n < S::state; ++n) l.h[n] = 0.0f;
-            l.y_at = layer_.y + (span_.begin * S::inner + lane * steps);
+            l.y_at = layer_.y + (span_.begin * S::inner + lane * 4);
             l.row_at = layer_.rows + (span_.begin / steps * S::row_floats + lane * 4);
         });
     }
@@ -126,7 +128,7 @@ private:
         group_.each(lane_, [&](int, Lane& l) {
             SERPENT_UNROLL
             for (int i = 0; i < steps; ++i) l.x_in[i] = l.in_x_bias;
-            dots<Shape::model>(l.in_x, tile_ + u_at, Shape::model, l.x_in);
+            dots(l.in_x, tile_ + u_at, Shape::model, l.x_in);
         });
     }
 
@@ -150,7 +152,7 @@ private:
         });
     }
 
-    /// B and C, and dt's row of x_proj: of that, each of a sample's lanes adds up four channels.
+    /// B and C, and dt's row of x_proj: of that, each of a sample's lanes adds up some channels.
     SERPENT_HD void project_x() {
         group_.each(lane_, [&](int lane, Lane& l) {
             SERPENT_UNROLL
@@ -160,15 +162,20 @@ private:
                 float sums[steps];
                 SERPENT_UNROLL
                 for (int i = 0; i < steps; ++i) sums[i] = l.proj_bias[j];
-                dots<Shape::inner>(l.proj + j * Shape::inner, tile_ + x_at, Shape::inner, sums);
+                dots(l.proj[j], tile_ + x_at, Shape::inner, sums);
                 SERPENT_UNROLL
                 for (int i = 0; i < steps; ++i)
                     if (row < 2 * Shape::state) to[i * Shape::state] = sums[i];
             }
-            const int first = lane % Shape::sample_lanes * 4;  // lanes without channels have zero weights
-            float sum[1] = {0.0f};
-            dots<4>(l.dt_row, tile_ + x_at + this->sample_of(lane) * Shape::inner + (first < Shape::inner ? first : 0), 0, sum);
-            l.total = sum[0];
+            const int first = lane % Shape::sample_lanes * steps;  // lanes without channels have zero weights
+            const float* const x = tile_ + x_at + this->sample_of(lane) * Shape::inner + (first < Shape::inner ? first : 0);
+            l.total = 0.0f;
+            SERPENT_UNROLL
+            for (int c = 0; c < steps; c += 4) {
+                const Float4 v = load4(x + c);
+                SERPENT_UNROLL
+                for (int k = 0; k < 4; ++k) l.total = fused(l.dt_row[c + k], v.v[k], l.total);
+            }
         });
         this->sample_sum();
         group_.each(lane_, [&](int lane, Lane& l) {
@@ -189,10 +196,12 @@ private:
     /// Samples behind the end get dt = 0, which leaves the state as it is.
     SERPENT_HD void step_sizes(int valid) {
         group_.each(lane_, [&](int, Lane& l) {
-            const Float4 dt_rows = load4(tile_ + dt_rows_at);
+            Float4 dt_rows[steps / 4];
+            SERPENT_UNROLL
+            for (int i = 0; i < steps; i += 4) dt_rows[i / 4] = load4(tile_ + dt_rows_at + i);
             SERPENT_UNROLL
             for (int i = 0; i < steps; ++i) {
-                const float dt = softplus_of_log2(fused(l.dt_scale, dt_rows.v[i], l.dt_bias));
+                const float dt = softplus_of_log2(fused(l.dt_scale, dt_rows[i / 4].v[i % 4], l.dt_bias));
                 l.dt[i] = i < valid ? dt : 0.0f;
                 l.dt_sum += l.dt[i];
             }
@@ -208,7 +217,9 @@ private:
                 scan_by_tile(l, y);
             else
                 scan_by_step(l, y);
-            if (lane < Shape::inner && valid > 0) store4(l.y_at, {{y[0], y[1], y[2], y[3]}});
+            SERPENT_UNROLL
+            for (int i = 0; i < steps; i += 4)
+                if (lane < Shape::inner && valid > 0) store4(l.y_at + i * Shape::inner, {{y[i], y[i + 1], y[i + 2], y[i + 3]}});
             l.y_at += steps * Shape::inner;
         });
     }
@@ -237,16 +248,31 @@ private:
         for (int i = 0; i < steps; ++i) dt_x[i] = l.dt[i] * l.x[i], dt_total += l.dt[i];
         SERPENT_UNROLL
         for (int n = 0; n < Shape::state; n += 4) {
-            Float4 b[steps], c[steps];
+            float inside[4], from_zero[4];
             SERPENT_UNROLL
-            for (int i = 0; i < steps; ++i) {
-                b[i] = load4(tile_ + b_at + i * Shape::state + n), c[i] = load4(tile_ + c_at + i * Shape::state + n);
-            }
+            for (int k = 0; k < 4; ++k) inside[k] = l.h[n + k];
+            scan_four<true>(l, n, 0, dt_x, inside, from_zero, y);
             SERPENT_UNROLL
-            for (int k = 0; k < 4; ++k) {
-                const float B[steps] = {b[0].v[k], b[1].v[k], b[2].v[k], b[3].v[k]}, C[steps] = {c[0].v[k], c[1].v[k], c[2].v[k], c[3].v[k]};
-                l.h[n + k] = scan_tile(l.h[n + k], l.rate[n + k], l.dt, dt_x, dt_total, B, C, y);
-            }
+            for (int first = 4; first < steps; first += 4) scan_four<false>(l, n, first, dt_x, inside, from_zero, y);
+            SERPENT_UNROLL
+            for (int k = 0; k < 4; ++k) l.h[n + k] = behind_tile(l.h[n + k], l.rate[n + k], dt_total, from_zero[k]);
+        }
+    }
+
+    /// Four samples of four states.
+    template <bool kFirstOfTile>
+    SERPENT_HD void scan_four(const Lane& l, int n, int first, const float (&dt_x)[steps], float (&inside)[4], float (&from_zero)[4],
+                              float (&y)[steps]) const {
+        Float4 b[4], c[4];
+        SERPENT_UNROLL
+        for (int i = 0; i < 4; ++i) {
+            b[i] = load4(tile_ + b_at + (first + i) * Shape::state + n);
+            c[i] = load4(tile_ + c_at + (first + i) * Shape::state + n);
+        }
+        SERPENT_UNROLL
+        for (int k = 0; k < 4; ++k) {
+            const float B[4] = {b[0].v[k], b[1].v[k], b[2].v[k], b[3].v[k]}, C[4] = {c[0].v[k], c[1].v[k], c[2].v[k], c[3].v[k]};
+            scan_within_tile<4, kFirstOfTile>(inside[k], from_zero[k], l.rate[n + k], l.dt + first, dt_x + first, B, C, y + first);
         }
     }
 

@@ -17,6 +17,7 @@ std::vector<float> pack_fused_layer(const LiveLayerWeights& w, const float* film
     constexpr int lanes = Shape::lanes, inner = Shape::inner, model = Shape::model, state = Shape::state;
     std::vector<float> packed(static_cast<std::size_t>(Shape::weights * lanes));
     const auto at = [&](int place, int lane) -> float& { return packed[static_cast<std::size_t>(place * lanes + lane)]; };
+    const auto in_row = [&](int place, int i, int lane) -> float& { return packed[static_cast<std::size_t>((place + i / 4 * 4) * lanes + lane * 4 + i % 4)]; };
     const auto or_zero = [](const float* values, int i) { return values ? values[i] : 0.0f; };
     for (int lane = 0; lane < lanes; ++lane) {
         for (int k = 0; k < Shape::share; ++k) {
@@ -33,17 +34,17 @@ std::vector<float> pack_fused_layer(const LiveLayerWeights& w, const float* film
         for (int j = 0; j < Shape::rows; ++j) {
             const int row = lane + j * lanes;  // of B, then C; row 0 of x_proj is dt's
             if (row >= 2 * state) continue;
-            for (int c = 0; c < inner; ++c) at(Shape::proj + j * inner + c, lane) = w.x_proj[(1 + row) * inner + c];
+            for (int c = 0; c < inner; ++c) in_row(Shape::proj + j * inner, c, lane) = w.x_proj[(1 + row) * inner + c];
             at(Shape::proj_bias + j, lane) = or_zero(w.x_proj_bias, 1 + row);
         }
         const int m = lane % model, first = lane / model * Shape::part;
         for (int i = 0; i < Shape::part; ++i)
-            if (first + i < inner) at(Shape::out + i, lane) = w.out_proj[m * inner + first + i];
+            if (first + i < inner) in_row(Shape::out, i, lane) = w.out_proj[m * inner + first + i];
     }
     for (int c = 0; c < inner; ++c) {
         for (int m = 0; m < model; ++m) {
-            at(Shape::in_x + m, c) = w.in_proj[c * model + m];
-            at(Shape::in_z + m, c) = w.in_proj[(inner + c) * model + m];
+            in_row(Shape::in_x, m, c) = w.in_proj[c * model + m];
+            in_row(Shape::in_z, m, c) = w.in_proj[(inner + c) * model + m];
         }
         at(Shape::in_x_bias, c) = or_zero(w.in_proj_bias, c);
         at(Shape::in_z_bias, c) = or_zero(w.in_proj_bias, inner + c);

@@ -15,20 +15,32 @@
 
 namespace serpent::kernels::device {
 
-/// The state behind kSteps samples that begin in state h, and y[i] + C[i] h_i in y. rate: A log2(e); dt_x[i] = dt[i] x[i];
-/// dt_total: the sum of dt. A sample with dt = 0 leaves the state as it is.
-template <int kSteps>
-SERPENT_HD inline float scan_tile(float h, float rate, const float (&dt)[kSteps], const float (&dt_x)[kSteps], float dt_total,
-                                  const float (&B)[kSteps], const float (&C)[kSteps], float (&y)[kSteps]) {
-    float inside = h, from_zero = 0.0f;
+/// kSteps samples within a tile: `inside` from the state at the tile's start, `from_zero` from zero (kFirst: which it is now), and
+/// y[i] + C[i] h_i in y. rate: A log2(e); dt_x[i] = dt[i] x[i]. A sample with dt = 0 leaves the state as it is.
+template <int kSteps, bool kFirst>
+SERPENT_HD inline void scan_within_tile(float& inside, float& from_zero, float rate, const float* dt, const float* dt_x,
+                                        const float (&B)[kSteps], const float (&C)[kSteps], float* y) {
     SERPENT_UNROLL
     for (int i = 0; i < kSteps; ++i) {
         const float a = exp2_fast(dt[i] * rate), b = dt_x[i] * B[i];
         inside = fused(a, inside, b);
-        from_zero = i == 0 ? b : fused(a, from_zero, b);
+        from_zero = kFirst && i == 0 ? b : fused(a, from_zero, b);
         y[i] = fused(C[i], inside, y[i]);
     }
+}
+
+/// The state behind a tile that begins in state h. dt_total: the sum of dt.
+SERPENT_HD inline float behind_tile(float h, float rate, float dt_total, float from_zero) {
     return reference::join_chunks(h, decay(dt_total * rate), from_zero);
+}
+
+/// Both, for a whole tile.
+template <int kSteps>
+SERPENT_HD inline float scan_tile(float h, float rate, const float (&dt)[kSteps], const float (&dt_x)[kSteps], float dt_total,
+                                  const float (&B)[kSteps], const float (&C)[kSteps], float (&y)[kSteps]) {
+    float inside = h, from_zero;
+    scan_within_tile<kSteps, true>(inside, from_zero, rate, dt, dt_x, B, C, y);
+    return behind_tile(h, rate, dt_total, from_zero);
 }
 
 } // namespace serpent::kernels::device

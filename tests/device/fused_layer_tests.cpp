@@ -68,14 +68,15 @@ private:
     template <bool kFirst, bool kLast>
     void layer(std::size_t l, const FusedEnds& ends, const float* e, float* next, std::int64_t n, int chunk) {
         constexpr int segments = 35, block_chunks = 3;
+        chunk = (chunk + FusedKind::tile_steps - 1) / FusedKind::tile_steps * FusedKind::tile_steps;
         constexpr std::size_t row = std::size_t{3} * FusedKind::inner, states = FusedKind::columns, inner = FusedKind::inner;
         const std::int64_t blocks = (n + chunk * block_chunks - 1) / (chunk * block_chunks);
-        const auto block_count = static_cast<std::size_t>(blocks), chunks = block_count * block_chunks, tiles = static_cast<std::size_t>(n + 3) / 4;
+        const auto block_count = static_cast<std::size_t>(blocks), chunks = block_count * block_chunks, steps = FusedKind::tile_steps, tiles = (static_cast<std::size_t>(n) + steps - 1) / steps;
         const auto packed = pack_fused_layer<FusedKind>(live_.layers[l], nullptr, nullptr);
         const auto rates = log2_rates(model_.weights.layers[l]);
         std::vector<float> starts(chunks * states, NAN), dt_before(chunks * inner, NAN), block_states(block_count * states, NAN), block_dt(block_count * inner, NAN);
         std::vector<float> history(row), scratch(carry_scratch_floats(states, segments));
-        std::vector<Float4> y(tiles * inner), rows(tiles * FusedKind::row_floats / 4);
+        std::vector<Float4> y(tiles * steps / 4 * inner), rows(tiles * FusedKind::row_floats / 4);
         using Phase1 = FusedScan<FusedKind, HostGroup<FusedKind::lanes>, kFirst>;
         using Phase3 = FusedOutput<FusedKind, HostGroup<FusedKind::lanes>, kFirst, kLast>;
         alignas(16) float tile[std::max(Phase1::tile_floats, Phase3::tile_floats)];

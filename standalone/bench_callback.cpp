@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
 #include <thread>
 #include <vector>
 
@@ -24,14 +25,41 @@ std::uint64_t spin(std::uint64_t rounds, std::uint64_t value) {
     return value;
 }
 
-/// Rounds of spin() that take `us` microseconds.
-std::uint64_t rounds_of(double us) {
+/// Multiplications and additions that hardly wait for each other, in registers: unlike spin(), slow while another thread of
+/// the same core uses its units.
+float compute(std::uint64_t rounds, float value) {
+    constexpr std::size_t n = 48;
+    float values[n];
+    for (std::size_t i = 0; i < n; ++i) values[i] = value + static_cast<float>(i);
+    for (std::uint64_t round = 0; round < rounds; ++round)
+        for (float& v : values) v = v * 0.999f + 0.001f;
+    return std::accumulate(values, values + n, 0.0f);
+}
+
+/// As many cache lines in as many pages as a callback of the nano preset touches, code and data (counted with valgrind's
+/// lackey: 435 lines in 32 pages).
+class Memory {
+public:
+    /// Reads and writes every line once.
+    void touch() {
+        for (std::size_t page = 0; page < pages; ++page)
+            for (std::size_t line = 0; line < lines; ++line) ++values_[(page * page_bytes + line * line_bytes) / sizeof(int)];
+    }
+
+private:
+    static constexpr std::size_t pages = 32, lines = 14, page_bytes = 4096, line_bytes = 64;
+    std::vector<int> values_ = std::vector<int>(pages * page_bytes / sizeof(int));
+};
+
+/// Rounds of `loop` that take `us` microseconds.
+template <class Value>
+std::uint64_t rounds_of(double us, Value (*loop)(std::uint64_t, Value)) {
     constexpr std::uint64_t probe = 20000;
-    volatile std::uint64_t sink = 1;
+    volatile Value sink = 1;
     double best = 1e30;
     for (int i = 0; i < 50; ++i) {
         const auto start = Clock::now();
-        sink = spin(probe, sink);
+        sink = loop(probe, sink);
         best = std::min(best, us_since(start));
     }
     return static_cast<std::uint64_t>(std::max(1.0, static_cast<double>(probe) * us / best));
@@ -66,12 +94,22 @@ CallbackReport bench_callback(const std::shared_ptr<const Model>& model, int blo
     };
     std::vector<float> first(200);
     for (float& us : first) us = callback();
-    const std::uint64_t rounds = rounds_of(percentiles(first).p50);
+    Memory memory;
+    std::vector<float> touch(200);
+    for (float& us : touch) {
+        const auto start = Clock::now();
+        memory.touch();
+        us = static_cast<float>(us_since(start));
+    }
+    const double model_us = percentiles(first).p50;
+    const std::uint64_t spin_rounds = rounds_of(model_us, spin);
+    const std::uint64_t compute_rounds = rounds_of(model_us - percentiles(touch).p50, compute);
 
     const auto total = static_cast<std::size_t>(std::max(1.0, std::ceil(seconds * rate_hz / block)));
-    std::vector<float> stream_us, control_us;
-    stream_us.reserve(total / 2 + 1), control_us.reserve(total / 2 + 1);
+    std::vector<float> stream_us, control_us, busy_us;
+    for (auto* times : {&stream_us, &control_us, &busy_us}) times->reserve(total / 2 + 1);
     volatile std::uint64_t sink = 1;
+    volatile float float_sink = 1;
     Progress progress("callbacks");
     const auto begin = Clock::now();
     for (std::size_t i = 0; i < total; ++i) {
@@ -79,14 +117,21 @@ CallbackReport bench_callback(const std::shared_ptr<const Model>& model, int blo
         std::this_thread::sleep_until(begin + std::chrono::duration_cast<Clock::duration>(due));
         if (i % 2 == 0) {
             stream_us.push_back(callback());
+        } else if (i % 4 == 1) {
+            const auto start = Clock::now();
+            sink = spin(spin_rounds, sink);
+            control_us.push_back(static_cast<float>(us_since(start)));
+            memory.touch();  // so that it rests as long as the model's memory does
         } else {
             const auto start = Clock::now();
-            sink = spin(rounds, sink);
-            control_us.push_back(static_cast<float>(us_since(start)));
+            memory.touch();
+            float_sink = compute(compute_rounds, float_sink);
+            busy_us.push_back(static_cast<float>(us_since(start)));
         }
         if (i % 256 == 0) progress.update(static_cast<double>(i) / static_cast<double>(total));
     }
-    CallbackReport report{stream_us.size(), block, 0, percentiles(stream_us), percentiles(control_us)};
+    CallbackReport report{stream_us.size(), block, 0, percentiles(stream_us), percentiles(control_us),
+                          percentiles(busy_us)};
     for (const float us : stream_us) report.overruns += us > period_us;
     return report;
 }

@@ -162,17 +162,20 @@ nlohmann::ordered_json callback_json(const CallbackReport& report) {
         return nlohmann::ordered_json{{"p50_us", p.p50}, {"p99_us", p.p99}, {"p99_9_us", p.p99_9}, {"max_us", p.max}};
     };
     return {{"block", report.block}, {"callbacks", report.callbacks}, {"overruns", report.overruns},
-            {"stream", json(report.stream)}, {"control", json(report.control)}};
+            {"stream", json(report.stream)}, {"control", json(report.control)},
+            {"busy", json(report.busy)}};
 }
 
 void print_callback(const CallbackReport& report) {
     std::cout << "\nOne callback of " << report.block << " samples, " << report.callbacks << " in real time: microseconds\n"
               << "                p50       p99     p99.9       max   p99.9/p50\n" << std::setprecision(2);
-    for (const auto& [label, p] : {std::pair("model", report.stream), std::pair("control", report.control)})
+    for (const auto& [label, p] : {std::pair("model", report.stream), std::pair("control", report.control),
+                                   std::pair("busy", report.busy)})
         std::cout << "  " << std::left << std::setw(8) << label << std::right << std::setw(9) << p.p50 << std::setw(10) << p.p99
                   << std::setw(10) << p.p99_9 << std::setw(10) << p.max << std::setw(12) << p.p99_9 / p.p50 << '\n';
-    std::cout << "  control: a loop in registers as long as the median callback, every other time; what it shows is the\n"
-                 "  machine's noise. Callbacks that took longer than their samples last: " << report.overruns << ".\n";
+    std::cout << "  control, busy: as long as the median callback, every other time in turns: an empty loop, and one that touches\n"
+                 "  as much memory as a small model and keeps the core busy; what they show is the machine's noise.\n"
+                 "  Callbacks that took longer than their samples last: " << report.overruns << ".\n";
 }
 
 void print_json(const Report& report) {

@@ -73,12 +73,12 @@ void lay_out_scratch(Layout& layout, LiveData& data) {
     const size_t rows = live_block;
     layout.array(s.input, rows * data.instances * data.encoder.in);
     layout.array(s.e, rows * data.model_stride);
-    layout.array(s.u, rows * data.model_stride);
     layout.array(s.z, rows * data.inner_stride);
     layout.array(s.x, rows * data.inner_stride);
     layout.array(s.B_C, rows * data.layers[0].B_C.out_stride);
-    layout.array(s.dt, rows * data.inner_stride);
-    layout.array(s.y, rows * data.inner_stride);
+    layout.array(s.dt, rows * std::max(data.inner_stride, data.model_stride));
+    s.u = s.dt;  // a callback after a pause fetches all it touches anew: u's last reader precedes dt's writer,
+    s.y = s.z;   // and y replaces z value by value
     layout.array(s.scale, rows * data.instances);
     layout.array(s.ramp, rows);
 }

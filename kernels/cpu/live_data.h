@@ -42,12 +42,12 @@ struct LiveLayer {
 struct LiveScratch {
     float* input = nullptr;   // [instances channels]
     float* e = nullptr;       // [model_stride]: residual stream
-    float* u = nullptr;       // [model_stride]: e times the norm's gain
+    float* u = nullptr;       // [model_stride]: e times the norm's gain; shares dt's memory
     float* z = nullptr;       // [inner_stride]
     float* x = nullptr;       // [inner_stride]
     float* B_C = nullptr;     // [B_C.out_stride]
     float* dt = nullptr;      // [inner_stride]
-    float* y = nullptr;       // [inner_stride]
+    float* y = nullptr;       // [inner_stride]; shares z's memory
     float* scale = nullptr;   // [instances]: 1 / rms(e)
     float* ramp = nullptr;    // one value per sample: 0 at the start of a FiLM ramp, 1 at its end
 };

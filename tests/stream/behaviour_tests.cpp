@@ -5,6 +5,7 @@
 
 #include "serpent/errors.h"
 #include "serpent/kernels/flush_denormals.h"
+#include "serpent/kernels/live.h"
 
 #include <catch2/catch.hpp>
 
@@ -79,9 +80,9 @@ TEST_CASE("a state that is not finite is set anew", "[stream]") {
         State state = stream.state();
         (in_h ? state.h : state.conv)[3] = NAN;
         stream.set_state(state);
-        Planar lost(1, std::vector<float>(32, NAN));
-        process(stream, in, lost, 0, 32);
-        CHECK(lost[0] == std::vector<float>(32, 0.0f));
+        Planar lost(1, std::vector<float>(kernels::live_block, NAN));
+        process(stream, in, lost, 0, kernels::live_block);
+        CHECK(lost[0] == std::vector<float>(kernels::live_block, 0.0f));
         CHECK((play(stream, in, {64}) == play(fresh, in, {64})));
     }
 }
@@ -157,7 +158,7 @@ TEST_CASE("moving controls give the same bits in any blocks", "[stream]") {
         return out;
     };
     const Planar expected = with_moves(1);
-    for (const std::size_t block : {3, 32, 33, 512}) CHECK((with_moves(block) == expected));
+    for (const std::size_t block : {3, 16, 17, 32, 33, 512}) CHECK((with_moves(block) == expected));
 }
 
 TEST_CASE("control values are clamped, unknown controls ignored, NaN is the default", "[stream]") {

@@ -33,7 +33,7 @@ Planar run(kernels::LiveEngine& engine, const Model& model, const Planar& in) {
     std::vector<const float*> from;
     std::vector<float*> to;
     for (std::size_t c = 0; c < in.size(); ++c) from.push_back(in[c].data()), to.push_back(out[c].data());
-    const int lengths[] = {1, 32, 3, 1, 17, 8}, total = static_cast<int>(in[0].size());
+    const int most = kernels::live_block, lengths[] = {1, most, 3, 1, most / 2 + 1, 8}, total = static_cast<int>(in[0].size());
     for (int at = 0, i = 0; at < total; ++i) {
         const int n = std::min(lengths[i % 6], total - at);
         REQUIRE(engine.process(from.data(), to.data(), at, n) == 0);

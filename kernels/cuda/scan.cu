@@ -2,7 +2,7 @@
 #include "cuda/carry.cuh"
 #include "cuda/scan_channels.h"
 #include "cuda/scan_sequence.cuh"
-#include "device/scan_lanes.h"
+#include "device/scan_lanes_backward.h"
 #include "serpent/kernels/device_scan.h"
 
 #include <algorithm>

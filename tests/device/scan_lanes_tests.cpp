@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The GPU's scan operator, run on the CPU, against the float64 reference: any chunk, forward and backward.
 #include "device/host_scan.h"
+#include "device/scan_lanes_backward.h"
 
 #include <catch2/catch.hpp>
 

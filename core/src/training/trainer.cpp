@@ -5,7 +5,6 @@
 #include "reference/adamw.h"
 #include "serpent/errors.h"
 #include "serpent/kernels/device.h"
-#include "serpent/metrics.h"
 #include "serpent/render.h"
 #include "training/device_training.h"
 #include "training/film_gradient.h"
@@ -13,6 +12,7 @@
 #include "training/segment_gradient.h"
 #include "training/signal_scale.h"
 #include "training/trainer_state.h"
+#include "training/validation.h"
 
 #include <algorithm>
 #include <chrono>
@@ -25,20 +25,20 @@ namespace {
 using namespace lanes;
 
 std::size_t size(int a) { return static_cast<std::size_t>(a); }
-
 Weights zeros_like(const ModelConfig& config, Weights& weights) {
     Weights zeros = weights;
     for (const TensorRef& t : tensors(config, zeros)) std::fill(t.data->begin(), t.data->end(), 0.0f);
     return zeros;
 }
 
-} // namespace
-
-double weight_decay_of(const TrainSchedule& schedule, const TensorRef& tensor) {
-    if (tensor.name.find("film.") != std::string::npos) return schedule.film_weight_decay;
-    const bool matrix = tensor.shape.size() > 1 && !tensor.name.ends_with("A_log");
-    return matrix ? schedule.weight_decay : 0.0;
+template <class Work>
+double seconds_of(const Work& work) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
+
+} // namespace
 
 struct Trainer::Impl {
     std::shared_ptr<const TrainingSet> data;
@@ -83,6 +83,8 @@ struct Trainer::Impl {
     void reduce_gradient();
     void optimise();
     void validate();
+    void replay();
+    double seconds_per_update(std::int64_t at_step);
 };
 
 TrainerState Trainer::Impl::fresh(const TrainingSet& data, TrainOptions options) {
@@ -279,40 +281,41 @@ void Trainer::Impl::optimise() {
     }
 }
 
-/// Mean ESR of the validation takes, from the silence state.
+/// Without takes for validation the training loss decides.
 void Trainer::Impl::validate() {
-    const auto candidate = std::make_shared<Model>(export_model(s, s.average));
-    double sum = 0;
-    for (const TrainingTake& take : data->valid) {
-        double error = 0, power = 0;
-        RendererOptions options;
-        options.controls = take.controls;
-        options.isa = s.options.isa;
-        options.threads = workers.count();
-        options.device = device ? Device::automatic : Device::cpu;
-        Renderer renderer(candidate, options);
-        std::vector<std::vector<float>> out = take.dry;
-        std::vector<float*> io;
-        for (auto& channel : out) io.push_back(channel.data());
-        renderer.process(io.data(), io.data(), out.front().size());
-        for (std::size_t c = 0; c < out.size(); ++c)
-            for (std::size_t t = 0; t < out[c].size(); ++t) {
-                error += std::pow(double(out[c][t]) - double(take.wet[c][t]), 2);
-                power += std::pow(double(take.wet[c][t]), 2);
-            }
-        sum += error / (power + 1e-8);
-    }
-    const double esr = data->valid.empty() ? s.loss_sum / double(std::max<std::int64_t>(1, s.loss_count))
-                                           : sum / double(data->valid.size());
+    RendererOptions options;
+    options.isa = s.options.isa;
+    options.threads = workers.count();
+    options.device = device ? Device::automatic : Device::cpu;
+    const double loss = s.loss_sum / double(std::max<std::int64_t>(1, s.loss_count));
+    const double esr = data->valid.empty() ? loss : validation_esr(std::make_shared<Model>(export_model(s, s.average)), data->valid, options);
     if (esr < s.best_valid_esr) {
         s.best_valid_esr = esr;
         s.best_step = s.step;
         s.best = s.average;
     }
-    s.curve.push_back({s.step, sampler.expected_samples(s.step) / double(sampler.total_samples()),
-                       s.loss_sum / double(std::max<std::int64_t>(1, s.loss_count)), esr, rate()});
+    s.curve.push_back({s.step, sampler.expected_samples(s.step) / double(sampler.total_samples()), loss, esr, rate()});
     s.loss_sum = 0;
     s.loss_count = 0;
+}
+
+void Trainer::Impl::replay() { s.played.play(*data, s.net, 1 / s.scale.dry, s.options.isa, workers.count()); }
+
+/// Of an update at that step of the schedule. The state moves on.
+double Trainer::Impl::seconds_per_update(std::int64_t at_step) {
+    const int at_once = device ? 32 : 1;  // a device works ahead of the clock
+    const auto run = [&](int updates) {
+        for (int i = 0; i < updates; ++i) {
+            s.step = at_step;
+            update();
+        }
+        fetch();
+    };
+    run(3);
+    std::int64_t done = 0;
+    double seconds = 0;
+    for (; seconds < 1.0; done += at_once) seconds += seconds_of([&] { run(at_once); });
+    return seconds / double(done);
 }
 
 Trainer::Trainer(std::shared_ptr<const TrainingSet> data, TrainOptions options) {
@@ -350,36 +353,18 @@ bool Trainer::step() {
     const bool replays = k.silence_share < 1 && s.step % k.replay_every == 0;
     if (validates || replays) impl_->fetch();
     if (validates) impl_->validate();
-    if (replays)
-        s.played.play(*impl_->data, s.net, 1 / s.scale.dry, s.options.isa, impl_->workers.count());
+    if (replays) impl_->replay();
     return true;
 }
 
 void Trainer::calibrate(double minutes) {
     TrainerState before = impl_->s;
     if (impl_->device) impl_->collect_lanes(before);
-    using Clock = std::chrono::steady_clock;
     Impl trial(impl_->data, before, impl_->workers.count());
-    for (int i = 0; i < 3; ++i) trial.update();
-    trial.fetch();
-    const int at_once = trial.device ? 32 : 1;  // a device works ahead of the clock
-    const auto start = Clock::now();
-    std::int64_t done = 0;
-    double seconds = 0;
-    while (seconds < 2.0) {
-        for (int i = 0; i < at_once; ++i) trial.update();
-        trial.fetch();
-        done += at_once;
-        seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    }
-    // Late segments are longer, and validations take their share: both are counted in samples.
     const TrainSchedule& k = before.options.schedule;
-    const double late = double(k.late_segment) / double(k.segment);
-    double played_per_step = k.silence_share < 1 ? double(impl_->sampler.total_samples()) / k.replay_every : 0.0;
-    for (const TrainingTake& take : impl_->data->valid) played_per_step += double(take.dry.front().size()) / k.validate_every;
-    const double early_seconds = seconds / double(done);
-    const double validation = 0.35 * played_per_step / (double(k.lanes) * k.segment);
-    const double per_step = early_seconds * (1 - k.late_share + k.late_share * late + validation);
+    const double early = trial.seconds_per_update(0), late = trial.seconds_per_update(k.steps - 1);
+    double per_step = (1 - k.late_share) * early + k.late_share * late + seconds_of([&] { trial.validate(); }) / k.validate_every;
+    if (k.silence_share < 1) per_step += seconds_of([&] { trial.replay(); }) / k.replay_every;
     impl_->s.options.schedule.steps = std::max<std::int64_t>(k.validate_every, std::int64_t(60 * minutes / per_step));
     impl_->sampler = SegmentSampler(*impl_->data, impl_->s.options.schedule, impl_->s.options.seed);
 }
@@ -388,10 +373,8 @@ std::int64_t Trainer::steps_done() const noexcept { return impl_->s.step; }
 const TrainOptions& Trainer::options() const noexcept { return impl_->s.options; }
 const std::vector<TrainPoint>& Trainer::curve() const noexcept { return impl_->s.curve; }
 double Trainer::best_valid_esr() const noexcept { return impl_->s.best_valid_esr; }
-
 int Trainer::threads() const noexcept { return impl_->workers.count(); }
 const std::string& Trainer::device() const noexcept { return impl_->device_name; }
-
 double Trainer::samples_per_step() const noexcept {
     const std::int64_t steps = impl_->s.options.schedule.steps;
     return impl_->sampler.expected_samples(steps) / double(steps);

@@ -36,16 +36,6 @@ struct WarpGroup {
 #pragma unroll
             for (int i = 0; i < kCount; ++i) v[i] += __shfl_xor_sync(0xffffffffu, v[i], apart);
     }
-    template <class T, class A, class B, class C>
-    __device__ __forceinline__ void multiply_add(T& lane, const A& a_of, const B& b_of, const C& c_of) const {
-        static_assert(kLanes == 32);
-        const float *const a = a_of(lane), *const b = b_of(lane);
-        float* const c = c_of(lane);
-        asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-            : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-            : "r"(__float_as_uint(a[0])), "r"(__float_as_uint(a[1])), "r"(__float_as_uint(a[2])), "r"(__float_as_uint(a[3])),
-              "r"(__float_as_uint(b[0])), "r"(__float_as_uint(b[1])));
-    }
     __device__ __forceinline__ void sync() const { __syncwarp(); }
 };
 

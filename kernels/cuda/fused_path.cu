@@ -21,7 +21,7 @@ constexpr int fused_threads = 128;
 template <class Shape>
 constexpr int scan_blocks = Shape::lanes >= 32 ? 3 : Shape::lanes >= 16 ? 4 : 5;
 template <class Shape>
-constexpr int output_blocks = Shape::lanes >= 16 ? 4 : 5;
+constexpr int output_blocks = Shape::lanes >= 32 ? 3 : 5;
 
 /// Chunks of one block.
 template <class Shape>
@@ -107,7 +107,7 @@ public:
     }
 
 private:
-    static constexpr int shortest_chunk = 16, longest_chunk = Shape::lanes >= 32 ? 768 : 400;
+    static constexpr int shortest_chunk = 16, longest_chunk = Shape::lanes >= 32 ? 768 : 256;
     static constexpr std::size_t history_floats = std::size_t{Shape::conv - 1} * Shape::inner;
     static std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
     static std::int64_t blocks(std::int64_t n) { return n / (shortest_chunk * block_chunks<Shape>) + 1; }

@@ -14,7 +14,6 @@ struct FusedInputLane {
     float e[Shape::share], next[Shape::share];  ///< this lane's values of its sample; next[0]: of the first channel where it is encoded
     float total;                                ///< what sample_sum() adds up
     const float* input;                         ///< this lane's, at the chunk's first tile
-    float product[2][4], small[2][4], a_high[4], a_low[4], b_high[2], b_low[2];  ///< of multiply()
 };
 
 /// kFirst: the first layer, which reads the signal.
@@ -106,75 +105,8 @@ protected:
             Pack<share> u;
             SERPENT_UNROLL
             for (int k = 0; k < share; ++k) u.v[k] = fused(l.e[k] * factor, l.norm[k], l.shift[k]);
-            const int at = Shape::by_matrix ? sample_of(lane) * Shape::model_stride + column_of(lane) : lane * share;
-            store<share>(tile_ + u_at + at, u);
+            store<share>(tile_ + u_at + lane * share, u);
         });
-    }
-
-    /// product = W x of 8 samples by the matrix units: rows 16 r + lane / 4 (+ 8) of samples lane % 4 (+ 4) in product[r][0, 1 (2, 3)].
-    /// W (16 kRowTiles, 8 kDepth) as pack_matrix() leaves it; sample i's x begins at x_at + i * stride of the tile. Both are
-    /// split in two; what is left out, low times low, is 2^-22 of the whole.
-    template <int kRowTiles, int kDepth>
-    SERPENT_HD void multiply(int place, int x_at, int stride) {
-        group_.each(lane_, [&](int, Lane& l) {
-            SERPENT_UNROLL
-            for (int r = 0; r < kRowTiles; ++r)
-                SERPENT_UNROLL
-                for (int j = 0; j < 4; ++j) l.product[r][j] = 0.0f, l.small[r][j] = 0.0f;
-        });
-        SERPENT_UNROLL
-        for (int d = 0; d < kDepth; ++d) {
-            group_.each(lane_, [&](int lane, Lane& l) {
-                const int column = lane / 4;  // of the unit's; neighbouring ones are samples 4 apart
-                const float* const x = tile_ + x_at + (column / 2 + column % 2 * 4) * stride + 8 * d + lane % 4;
-                SERPENT_UNROLL
-                for (int k = 0; k < 2; ++k) {
-                    const SplitFloat b = split(x[4 * k]);
-                    l.b_high[k] = b.high, l.b_low[k] = b.low;
-                }
-            });
-            SERPENT_UNROLL
-            for (int r = 0; r < kRowTiles; ++r) {
-                group_.each(lane_, [&](int lane, Lane& l) {
-                    const float* const w = layer_.weights + (place * 32 + (r * kDepth + d) * 256 + lane * 4);
-                    const Float4 high = load4(w), low = load4(w + 128);
-                    SERPENT_UNROLL
-                    for (int k = 0; k < 4; ++k) l.a_high[k] = high.v[k], l.a_low[k] = low.v[k];
-                });
-                const auto a_high = [](Lane& l) { return l.a_high; };
-                const auto b_high = [](Lane& l) { return l.b_high; };
-                const auto small = [r](Lane& l) { return l.small[r]; };
-                group_.multiply_add(lane_, [](Lane& l) { return l.a_low; }, b_high, small);
-                group_.multiply_add(lane_, a_high, [](Lane& l) { return l.b_low; }, small);
-                group_.multiply_add(lane_, a_high, b_high, [r](Lane& l) { return l.product[r]; });
-            }
-        }
-        group_.each(lane_, [&](int, Lane& l) {
-            SERPENT_UNROLL
-            for (int r = 0; r < kRowTiles; ++r)
-                SERPENT_UNROLL
-                for (int j = 0; j < 4; ++j) l.product[r][j] += l.small[r][j];
-        });
-    }
-    /// The product's rows as channels of the tile, Shape::column_stride apart.
-    template <int kRowTiles>
-    SERPENT_HD void leave_columns(int at) {
-        group_.each(lane_, [&](int lane, Lane& l) {
-            SERPENT_UNROLL
-            for (int r = 0; r < kRowTiles; ++r)
-                SERPENT_UNROLL
-                for (int j = 0; j < 4; ++j)
-                    tile_[at + (16 * r + lane / 4 + j / 2 * 8) * Shape::column_stride + lane % 4 + j % 2 * 4] = l.product[r][j];
-        });
-    }
-    /// values[i] = bias + this lane's channel of sample i.
-    SERPENT_HD void take_column(int at, int lane, float bias, float (&values)[steps]) const {
-        SERPENT_UNROLL
-        for (int i = 0; i < steps; i += 4) {
-            const Float4 v = load4(tile_ + at + lane * Shape::column_stride + i);
-            SERPENT_UNROLL
-            for (int k = 0; k < 4; ++k) values[i + k] = v.v[k] + bias;
-        }
     }
 
     const Group& group_;

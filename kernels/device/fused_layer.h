@@ -55,23 +55,16 @@ struct FusedShape {
     /// Whether a lane keeps its rows of the projections in registers, or for want of them reads them from memory at every tile.
     static constexpr bool keeps_weights = lanes < 32 && kDState <= 4;
 
-    /// Whether the matrix units compute the projections, as products of split floats (FusedInput::multiply).
-    static constexpr bool by_matrix = lanes == 32 && kDInner == 32 && kDModel == 16 && kDState % 8 == 0 && 2 * kDState <= 32;
-    static constexpr int halves = by_matrix ? 2 : 1;                  ///< of a projection's weights: high and low
-    /// A sample's u, x or gated y in a tile: so far apart that 8 samples of 4 channels lie in 32 banks.
-    static constexpr int model_stride = kDModel + (by_matrix ? 4 : 0), inner_stride = kDInner + (by_matrix ? 4 : 0);
-    static constexpr int column_stride = tile_steps + 4;              ///< of a channel's samples, where a product leaves them
-
     static constexpr int row_floats = tile_steps * (kDState + 1);
     static constexpr int dt_rows_at = tile_steps * kDState;           ///< in a row
     static constexpr int columns = kDInner * kDState;
 
     // Places of a lane's weights, in units of `lanes` floats. Those of the projections lie in fours (LaneRow).
-    static constexpr int norm = 0, shift = norm + share, in_x = shift + share, in_z = in_x + halves * model, in_x_bias = in_z + halves * model,
+    static constexpr int norm = 0, shift = norm + share, in_x = shift + share, in_z = in_x + model, in_x_bias = in_z + model,
                          in_z_bias = in_x_bias + 1, conv_weight = in_z_bias + 1, conv_bias = conv_weight + conv,
-                         proj = conv_bias + 1, proj_bias = proj + halves * rows * inner, dt_row = proj_bias + rows * (by_matrix ? 4 : 1),
+                         proj = conv_bias + 1, proj_bias = proj + rows * inner, dt_row = proj_bias + rows,
                          dt_row_bias = dt_row + tile_steps, dt_scale = dt_row_bias + 1, dt_bias = dt_scale + 1, rate = dt_bias + 1,
-                         skip = rate + decays, out = skip + 1, out_bias = out + halves * part, weights = out_bias + share;
+                         skip = rate + decays, out = skip + 1, out_bias = out + part, weights = out_bias + share;
 };
 
 /// Floats of a group's tile of shared memory: so many that neighbouring groups of a warp meet in other banks.

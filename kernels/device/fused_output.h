@@ -14,7 +14,7 @@ struct FusedOutputLane : FusedInputLane<Shape> {
     LaneRow<Shape, Shape::model> in_z;
     LaneRow<Shape, Shape::part> out;
     float in_z_bias, dt_scale, dt_bias, rate[Shape::decays], out_bias[Shape::share];
-    float h[Shape::state], z[Shape::tile_steps], dt_sum, factor;  ///< factor: of the norm before the decoder
+    float h[Shape::state], dt_sum, factor;  ///< factor: of the norm before the decoder
     const float *y_at, *row_at;  ///< what is fetched next
     Float4 y[Shape::tile_steps / 4], y_next[Shape::tile_steps / 4], row_next[row_loads];
 };
@@ -29,11 +29,9 @@ public:
     using Lane = FusedOutputLane<Shape>;
     using GroupType = Group;
     static constexpr int steps = Shape::tile_steps;
-    static constexpr int r_stride = Shape::by_matrix ? Shape::model_stride : Shape::lanes, r_parts = Shape::by_matrix ? 1 : Shape::parts;
-    static constexpr int row_at = 0, u_at = row_at + Shape::row_floats, z_at = u_at + steps * Shape::model_stride,
-                         gated_at = z_at + (Shape::by_matrix ? Shape::lanes * Shape::column_stride : 0),
-                         r_at = gated_at + steps * Shape::inner_stride;
-    static constexpr int tile_floats = padded_tile<Shape>(r_at + steps * r_stride);
+    static constexpr int row_at = 0, u_at = row_at + Shape::row_floats, gated_at = u_at + steps * Shape::model,
+                         r_at = gated_at + steps * Shape::inner;
+    static constexpr int tile_floats = padded_tile<Shape>(r_at + steps * Shape::lanes);
 
     SERPENT_HD FusedOutput(const Group& group, const FusedLayer& layer, std::int64_t chunk, float* tile)
         : Input(group, layer, chunk, tile) {}
@@ -50,7 +48,6 @@ public:
             fetch_scan(t + steps);
             this->normalise(u_at);
             group_.sync();
-            project_z();
             add_start_state_and_gate();
             group_.sync();
             project_out();
@@ -70,10 +67,8 @@ private:
             const float* const w = layer_.weights + lane;
             this->load_input(lane, l);
             l.in_z_bias = w[S::in_z_bias * S::lanes], l.dt_scale = w[S::dt_scale * S::lanes], l.dt_bias = w[S::dt_bias * S::lanes];
-            if constexpr (!S::by_matrix) {
-                l.in_z.load(layer_.weights, S::in_z, lane);
-                l.out.load(layer_.weights, S::out, lane);
-            }
+            l.in_z.load(layer_.weights, S::in_z, lane);
+            l.out.load(layer_.weights, S::out, lane);
             load_weights(l.rate, w + S::rate * S::lanes, S::lanes);
             load_weights(l.out_bias, w + S::out_bias * S::lanes, S::lanes);
             l.dt_sum = 0.0f;
@@ -109,83 +104,55 @@ private:
         });
     }
 
-    SERPENT_HD void project_z() {
-        if constexpr (Shape::by_matrix) {
-            this->template multiply<2, 2>(Shape::in_z, u_at, Shape::model_stride);
-            this->template leave_columns<2>(z_at);
-            group_.sync();
-            group_.each(lane_, [&](int lane, Lane& l) { this->take_column(z_at, lane, l.in_z_bias, l.z); });
-        } else {
-            group_.each(lane_, [&](int, Lane& l) {
-                SERPENT_UNROLL
-                for (int i = 0; i < steps; ++i) l.z[i] = l.in_z_bias;
-                dots(l.in_z, tile_ + u_at, Shape::model_stride, l.z);
-            });
-        }
-    }
-
     SERPENT_HD void add_start_state_and_gate() {
         group_.each(lane_, [&](int lane, Lane& l) {
             Float4 dt_rows[steps / 4];
             SERPENT_UNROLL
             for (int i = 0; i < steps; i += 4) dt_rows[i / 4] = load4(tile_ + row_at + Shape::dt_rows_at + i);
-            float dt_sums[steps], sums[steps] = {};
+            float z[steps];
+            SERPENT_UNROLL
+            for (int i = 0; i < steps; ++i) z[i] = l.in_z_bias;
+            dots(l.in_z, tile_ + u_at, Shape::model, z);
             SERPENT_UNROLL
             for (int i = 0; i < steps; ++i) {
                 l.dt_sum += softplus_of_log2(fused(l.dt_scale, dt_rows[i / 4].v[i % 4], l.dt_bias));
-                dt_sums[i] = l.dt_sum;
+                const float y = l.y[i / 4].v[i % 4] + left_of_start_state(l, tile_ + row_at + i * Shape::state);
+                if (lane < Shape::inner) tile_[gated_at + i * Shape::inner + lane] = y * silu(z[i]);
             }
-            add_left_of_start_state(l, dt_sums, sums);
-            SERPENT_UNROLL
-            for (int i = 0; i < steps; ++i)
-                if (lane < Shape::inner) tile_[gated_at + i * Shape::inner_stride + lane] = (l.y[i / 4].v[i % 4] + sums[i]) * silu(l.z[i]);
         });
     }
 
-    /// The samples side by side: one sum alone would wait for itself at every state.
-    SERPENT_HD void add_left_of_start_state(const Lane& l, const float (&dt_sums)[steps], float (&sums)[steps]) const {
+    static SERPENT_HD float left_of_start_state(const Lane& l, const float* C) {
+        float sum = 0.0f;
         SERPENT_UNROLL
-        for (int n = 0; n < Shape::state; n += 4)
+        for (int n = 0; n < Shape::state; n += 4) {
+            const Float4 c = load4(C + n);
             SERPENT_UNROLL
-            for (int i = 0; i < steps; ++i) {
-                const Float4 c = load4(tile_ + row_at + i * Shape::state + n);
-                SERPENT_UNROLL
-                for (int k = 0; k < 4; ++k) {
-                    const float left = Shape::tied ? l.h[n + k] : exp2_fast(dt_sums[i] * l.rate[Shape::tied ? 0 : n + k]) * l.h[n + k];
-                    sums[i] = fused(c.v[k], left, sums[i]);
-                }
+            for (int k = 0; k < 4; ++k) {
+                const float left = Shape::tied ? l.h[n + k] : exp2_fast(l.dt_sum * l.rate[Shape::tied ? 0 : n + k]) * l.h[n + k];
+                sum = fused(c.v[k], left, sum);
             }
-        if constexpr (Shape::tied)
-            SERPENT_UNROLL
-            for (int i = 0; i < steps; ++i) sums[i] *= exp2_fast(dt_sums[i] * l.rate[0]);
+        }
+        return Shape::tied ? exp2_fast(l.dt_sum * l.rate[0]) * sum : sum;
     }
 
-    /// Without matrix units every lane one output of its part of the channels.
+    /// Every lane one output of its part of the channels.
     SERPENT_HD void project_out() {
-        if constexpr (Shape::by_matrix) {
-            this->template multiply<1, 4>(Shape::out, gated_at, Shape::inner_stride);
-            group_.each(lane_, [&](int lane, Lane& l) {
-                SERPENT_UNROLL
-                for (int j = 0; j < 4; ++j)
-                    tile_[r_at + (lane % 4 + j % 2 * 4) * r_stride + lane / 4 + j / 2 * 8] = l.product[0][j];
-            });
-        } else {
-            group_.each(lane_, [&](int lane, Lane& l) {
-                const int first = lane / Shape::model * Shape::part;
-                float r[steps] = {};
-                dots(l.out, tile_ + gated_at + first, Shape::inner_stride, r);
-                SERPENT_UNROLL
-                for (int i = 0; i < steps; ++i) tile_[r_at + i * r_stride + lane] = r[i];
-            });
-        }
+        group_.each(lane_, [&](int lane, Lane& l) {
+            const int first = lane / Shape::model * Shape::part;
+            float r[steps] = {};
+            dots(l.out, tile_ + gated_at + first, Shape::inner, r);
+            SERPENT_UNROLL
+            for (int i = 0; i < steps; ++i) tile_[r_at + i * Shape::lanes + lane] = r[i];
+        });
     }
 
     SERPENT_HD void add_residual() {
         group_.each(lane_, [&](int lane, Lane& l) {
-            const float* const r = tile_ + r_at + this->sample_of(lane) * r_stride + this->column_of(lane);
+            const float* const r = tile_ + r_at + this->sample_of(lane) * Shape::lanes + this->column_of(lane);
             Pack<share> sum = load<share>(r);
             SERPENT_UNROLL
-            for (int p = 1; p < r_parts; ++p) {
+            for (int p = 1; p < Shape::parts; ++p) {
                 const Pack<share> more = load<share>(r + p * Shape::model);
                 SERPENT_UNROLL
                 for (int k = 0; k < share; ++k) sum.v[k] += more.v[k];

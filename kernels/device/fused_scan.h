@@ -14,7 +14,7 @@ struct FusedScanLane : FusedInputLane<Shape> {
     static constexpr int steps = Shape::tile_steps;
     LaneRow<Shape, Shape::model> in_x;
     LaneRow<Shape, Shape::inner> proj[Shape::rows];
-    float in_x_bias, conv[Shape::conv], conv_bias, proj_bias[Shape::by_matrix ? 4 : Shape::rows], dt_row[steps], dt_row_bias, dt_scale, dt_bias;
+    float in_x_bias, conv[Shape::conv], conv_bias, proj_bias[Shape::rows], dt_row[steps], dt_row_bias, dt_scale, dt_bias;
     float rate[Shape::decays], skip, h[Shape::state], dt_sum, history[Shape::conv - 1];
     float *y_at, *row_at;   ///< of this tile
     float x_in[steps], x[steps], dt[steps];
@@ -29,9 +29,8 @@ public:
     using Lane = FusedScanLane<Shape>;
     using GroupType = Group;
     static constexpr int steps = Shape::tile_steps, before = Shape::conv - 1;
-    static constexpr int u_at = 0, x_in_at = u_at + steps * Shape::model_stride,
-                         x_at = x_in_at + (Shape::by_matrix ? Shape::lanes * Shape::column_stride : 0),
-                         b_at = x_at + steps * Shape::inner_stride, c_at = b_at + steps * Shape::state, dt_rows_at = c_at + Shape::dt_rows_at;
+    static constexpr int u_at = 0, x_at = u_at + steps * Shape::model, b_at = x_at + steps * Shape::inner,
+                         c_at = b_at + steps * Shape::state, dt_rows_at = c_at + Shape::dt_rows_at;
     static constexpr int tile_floats = padded_tile<Shape>(c_at + Shape::row_floats);
 
     SERPENT_HD FusedScan(const Group& group, const FusedLayer& layer, std::int64_t chunk, float* tile)
@@ -72,11 +71,9 @@ private:
             l.in_x_bias = at(S::in_x_bias), l.conv_bias = at(S::conv_bias);
             l.dt_row_bias = at(S::dt_row_bias), l.dt_scale = at(S::dt_scale), l.dt_bias = at(S::dt_bias);
             l.skip = at(S::skip);
-            if constexpr (!S::by_matrix) {
-                l.in_x.load(layer_.weights, S::in_x, lane);
-                SERPENT_UNROLL
-                for (int j = 0; j < S::rows; ++j) l.proj[j].load(layer_.weights, S::proj + j * S::inner, lane);
-            }
+            l.in_x.load(layer_.weights, S::in_x, lane);
+            SERPENT_UNROLL
+            for (int j = 0; j < S::rows; ++j) l.proj[j].load(layer_.weights, S::proj + j * S::inner, lane);
             load_weights(l.conv, w + S::conv_weight * S::lanes, S::lanes);
             load_weights(l.proj_bias, w + S::proj_bias * S::lanes, S::lanes);
             load_weights(l.dt_row, w + S::dt_row * S::lanes, S::lanes);
@@ -128,18 +125,11 @@ private:
     }
 
     SERPENT_HD void project_in() {
-        if constexpr (Shape::by_matrix) {
-            this->template multiply<2, 2>(Shape::in_x, u_at, Shape::model_stride);
-            this->template leave_columns<2>(x_in_at);
-            group_.sync();
-            group_.each(lane_, [&](int lane, Lane& l) { this->take_column(x_in_at, lane, l.in_x_bias, l.x_in); });
-        } else {
-            group_.each(lane_, [&](int, Lane& l) {
-                SERPENT_UNROLL
-                for (int i = 0; i < steps; ++i) l.x_in[i] = l.in_x_bias;
-                dots(l.in_x, tile_ + u_at, Shape::model_stride, l.x_in);
-            });
-        }
+        group_.each(lane_, [&](int, Lane& l) {
+            SERPENT_UNROLL
+            for (int i = 0; i < steps; ++i) l.x_in[i] = l.in_x_bias;
+            dots(l.in_x, tile_ + u_at, Shape::model, l.x_in);
+        });
     }
 
     SERPENT_HD void convolve() {
@@ -155,7 +145,7 @@ private:
                 SERPENT_UNROLL
                 for (int k = 0; k < Shape::conv; ++k) sum = fused(l.conv[k], row[i + k], sum);
                 l.x[i] = silu(sum);
-                if (lane < Shape::inner) tile_[x_at + i * Shape::inner_stride + lane] = l.x[i];
+                if (lane < Shape::inner) tile_[x_at + i * Shape::inner + lane] = l.x[i];
             }
             SERPENT_UNROLL
             for (int k = 0; k < before; ++k) l.history[k] = row[steps + k];
@@ -164,13 +154,21 @@ private:
 
     /// B and C, and dt's row of x_proj: of that, each of a sample's lanes adds up some channels.
     SERPENT_HD void project_x() {
-        if constexpr (Shape::by_matrix)
-            project_rows_by_matrix();
-        else
-            project_rows();
         group_.each(lane_, [&](int lane, Lane& l) {
+            SERPENT_UNROLL
+            for (int j = 0; j < Shape::rows; ++j) {
+                const int row = lane + j * Shape::lanes;
+                float* const to = tile_ + (row < Shape::state ? b_at + row : c_at + row - Shape::state);
+                float sums[steps];
+                SERPENT_UNROLL
+                for (int i = 0; i < steps; ++i) sums[i] = l.proj_bias[j];
+                dots(l.proj[j], tile_ + x_at, Shape::inner, sums);
+                SERPENT_UNROLL
+                for (int i = 0; i < steps; ++i)
+                    if (row < 2 * Shape::state) to[i * Shape::state] = sums[i];
+            }
             const int first = lane % Shape::sample_lanes * steps;  // lanes without channels have zero weights
-            const float* const x = tile_ + x_at + this->sample_of(lane) * Shape::inner_stride + (first < Shape::inner ? first : 0);
+            const float* const x = tile_ + x_at + this->sample_of(lane) * Shape::inner + (first < Shape::inner ? first : 0);
             l.total = 0.0f;
             SERPENT_UNROLL
             for (int c = 0; c < steps; c += 4) {
@@ -182,36 +180,6 @@ private:
         this->sample_sum();
         group_.each(lane_, [&](int lane, Lane& l) {
             if (lane % Shape::sample_lanes == 0) tile_[dt_rows_at + this->sample_of(lane)] = l.total + l.dt_row_bias;
-        });
-    }
-
-    SERPENT_HD void project_rows() {
-        group_.each(lane_, [&](int lane, Lane& l) {
-            SERPENT_UNROLL
-            for (int j = 0; j < Shape::rows; ++j) {
-                const int row = lane + j * Shape::lanes;
-                float* const to = tile_ + (row < Shape::state ? b_at + row : c_at + row - Shape::state);
-                float sums[steps];
-                SERPENT_UNROLL
-                for (int i = 0; i < steps; ++i) sums[i] = l.proj_bias[j];
-                dots(l.proj[j], tile_ + x_at, Shape::inner_stride, sums);
-                SERPENT_UNROLL
-                for (int i = 0; i < steps; ++i)
-                    if (row < 2 * Shape::state) to[i * Shape::state] = sums[i];
-            }
-        });
-    }
-    SERPENT_HD void project_rows_by_matrix() {
-        this->template multiply<2 * Shape::state / 16, Shape::inner / 8>(Shape::proj, x_at, Shape::inner_stride);
-        group_.each(lane_, [&](int lane, Lane& l) {
-            SERPENT_UNROLL
-            for (int r = 0; r < 2 * Shape::state / 16; ++r)
-                SERPENT_UNROLL
-                for (int j = 0; j < 4; ++j) {
-                    const int row = 16 * r + lane / 4 + j / 2 * 8, sample = lane % 4 + j % 2 * 4;
-                    tile_[(row < Shape::state ? b_at + row : c_at + row - Shape::state) + sample * Shape::state] =
-                        l.product[r][j] + l.proj_bias[2 * r + j / 2];
-                }
         });
     }
 

@@ -10,42 +10,6 @@
 
 namespace serpent::kernels::device {
 
-/// W (rows, columns) for FusedInput::multiply(), into `packed`: of 16 rows and 8 columns each, four floats of a lane, high, then low.
-inline void pack_matrix(const float* W, int rows, int columns, float* packed) {
-    for (int row = 0; row < rows; ++row)
-        for (int column = 0; column < columns; ++column) {
-            const int tile = row / 16 * (columns / 8) + column / 8, lane = row % 8 * 4 + column % 4, k = row % 16 / 8 + column % 8 / 4 * 2;
-            const SplitFloat w = split(W[row * columns + column]);
-            packed[tile * 256 + lane * 4 + k] = w.high;
-            packed[tile * 256 + 128 + lane * 4 + k] = w.low;
-        }
-}
-
-/// The projections as rows of lanes (LaneRow).
-template <class Shape>
-void pack_rows(const LiveLayerWeights& w, std::vector<float>& packed) {
-    constexpr int lanes = Shape::lanes, inner = Shape::inner, model = Shape::model, state = Shape::state;
-    const auto in_row = [&](int place, int i, int lane) -> float& {
-        return packed[static_cast<std::size_t>((place + i / 4 * 4) * lanes + lane * 4 + i % 4)];
-    };
-    for (int lane = 0; lane < lanes; ++lane) {
-        for (int j = 0; j < Shape::rows; ++j) {
-            const int row = lane + j * lanes;  // of B, then C; row 0 of x_proj is dt's
-            if (row >= 2 * state) continue;
-            for (int c = 0; c < inner; ++c) in_row(Shape::proj + j * inner, c, lane) = w.x_proj[(1 + row) * inner + c];
-            packed[static_cast<std::size_t>((Shape::proj_bias + j) * lanes + lane)] = w.x_proj_bias ? w.x_proj_bias[1 + row] : 0.0f;
-        }
-        const int m = lane % model, first = lane / model * Shape::part;
-        for (int i = 0; i < Shape::part; ++i)
-            if (first + i < inner) in_row(Shape::out, i, lane) = w.out_proj[m * inner + first + i];
-    }
-    for (int c = 0; c < inner; ++c)
-        for (int m = 0; m < model; ++m) {
-            in_row(Shape::in_x, m, c) = w.in_proj[c * model + m];
-            in_row(Shape::in_z, m, c) = w.in_proj[(inner + c) * model + m];
-        }
-}
-
 /// film_scale, film_shift: (d_model) of this layer, or null for none.
 template <class Shape>
 std::vector<float> pack_fused_layer(const LiveLayerWeights& w, const float* film_scale, const float* film_shift) {
@@ -53,6 +17,7 @@ std::vector<float> pack_fused_layer(const LiveLayerWeights& w, const float* film
     constexpr int lanes = Shape::lanes, inner = Shape::inner, model = Shape::model, state = Shape::state;
     std::vector<float> packed(static_cast<std::size_t>(Shape::weights * lanes));
     const auto at = [&](int place, int lane) -> float& { return packed[static_cast<std::size_t>(place * lanes + lane)]; };
+    const auto in_row = [&](int place, int i, int lane) -> float& { return packed[static_cast<std::size_t>((place + i / 4 * 4) * lanes + lane * 4 + i % 4)]; };
     const auto or_zero = [](const float* values, int i) { return values ? values[i] : 0.0f; };
     for (int lane = 0; lane < lanes; ++lane) {
         for (int k = 0; k < Shape::share; ++k) {
@@ -66,19 +31,21 @@ std::vector<float> pack_fused_layer(const LiveLayerWeights& w, const float* film
             if (c < inner) at(Shape::dt_row + k, lane) = w.x_proj[c];
         }
         at(Shape::dt_row_bias, lane) = or_zero(w.x_proj_bias, 0);
-    }
-    if constexpr (Shape::by_matrix) {
-        const auto matrix = [&](int place, const float* W, int rows, int columns) { pack_matrix(W, rows, columns, &at(place, 0)); };
-        matrix(Shape::in_x, w.in_proj, inner, model);
-        matrix(Shape::in_z, w.in_proj + inner * model, inner, model);
-        matrix(Shape::proj, w.x_proj + inner, 2 * state, inner);  // row 0 of x_proj is dt's
-        matrix(Shape::out, w.out_proj, model, inner);
-        for (int lane = 0; lane < lanes; ++lane)
-            for (int i = 0; i < 2 * state / 8; ++i) at(Shape::proj_bias + i, lane) = or_zero(w.x_proj_bias, 1 + 8 * i + lane / 4);
-    } else {
-        pack_rows<Shape>(w, packed);
+        for (int j = 0; j < Shape::rows; ++j) {
+            const int row = lane + j * lanes;  // of B, then C; row 0 of x_proj is dt's
+            if (row >= 2 * state) continue;
+            for (int c = 0; c < inner; ++c) in_row(Shape::proj + j * inner, c, lane) = w.x_proj[(1 + row) * inner + c];
+            at(Shape::proj_bias + j, lane) = or_zero(w.x_proj_bias, 1 + row);
+        }
+        const int m = lane % model, first = lane / model * Shape::part;
+        for (int i = 0; i < Shape::part; ++i)
+            if (first + i < inner) in_row(Shape::out, i, lane) = w.out_proj[m * inner + first + i];
     }
     for (int c = 0; c < inner; ++c) {
+        for (int m = 0; m < model; ++m) {
+            in_row(Shape::in_x, m, c) = w.in_proj[c * model + m];
+            in_row(Shape::in_z, m, c) = w.in_proj[(inner + c) * model + m];
+        }
         at(Shape::in_x_bias, c) = or_zero(w.in_proj_bias, c);
         at(Shape::in_z_bias, c) = or_zero(w.in_proj_bias, inner + c);
         for (int k = 0; k < Shape::conv; ++k) at(Shape::conv_weight + k, c) = w.conv_weight[c * Shape::conv + k];

@@ -11,7 +11,6 @@
 #include "reference/host_device.h"
 
 #include <array>
-#include <bit>
 #include <cstdint>
 
 namespace serpent::kernels::device {
@@ -73,23 +72,6 @@ struct HostGroup {
                 for (int lane = 0; lane < kLanes; ++lane) before[lane] = values(lanes_of[static_cast<std::size_t>(lane)])[i];
                 for (int lane = 0; lane < kLanes; ++lane)
                     values(lanes_of[static_cast<std::size_t>(lane)])[i] = before[lane] + before[lane ^ apart];
-            }
-    }
-    /// c (16, 8) += a (16, 8) b (8, 8) by 32 lanes, held as the device's matrix units hold them. With g = lane / 4 and t = lane % 4,
-    ///   a[0..3]  (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4)
-    ///   b[0..1]  (t, g), (t + 4, g)
-    ///   c[0..3]  (g, 2 t), (g, 2 t + 1), (g + 8, 2 t), (g + 8, 2 t + 1)
-    /// Of a and b only the first 11 significant bits count.
-    template <class T, class A, class B, class C>
-    void multiply_add(PerLane<T>& lanes_of, const A& a, const B& b, const C& c) const {
-        static_assert(kLanes == 32);
-        const auto cut = [](float x) { return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & 0xffffe000u); };
-        for (std::size_t lane = 0; lane < 32; ++lane)
-            for (std::size_t j = 0; j < 4; ++j) {
-                const std::size_t row = lane / 4, column = lane % 4 * 2 + j % 2;
-                float& sum = c(lanes_of[lane])[j];
-                for (std::size_t k = 0; k < 8; ++k)
-                    sum += cut(a(lanes_of[row * 4 + k % 4])[j / 2 + k / 4 * 2]) * cut(b(lanes_of[column * 4 + k % 4])[k / 4]);
             }
     }
     void sync() const {}

@@ -12,9 +12,7 @@
 
 #include "reference/host_device.h"
 
-#include <bit>
 #include <cmath>
-#include <cstdint>
 
 namespace serpent::kernels::device {
 
@@ -51,21 +49,6 @@ SERPENT_HD inline float fused(float a, float b, float c) {
     return __fmaf_rn(a, b, c);
 #else
     return std::fma(a, b, c);
-#endif
-}
-
-/// A float as two of 11 significant bits each, which is what the matrix units read: high + low is it to 22 bits. Of low they cut off
-/// what is behind the 11th, so that it is only rounded for that.
-struct SplitFloat {
-    float high, low;
-};
-SERPENT_HD inline SplitFloat split(float x) {
-#ifdef __CUDA_ARCH__
-    const float high = __uint_as_float((__float_as_uint(x) + 0x1000u) & 0xffffe000u);
-    return {high, __uint_as_float(__float_as_uint(x - high) + 0x1000u)};
-#else
-    const float high = std::bit_cast<float>((std::bit_cast<std::uint32_t>(x) + 0x1000u) & 0xffffe000u);
-    return {high, std::bit_cast<float>(std::bit_cast<std::uint32_t>(x - high) + 0x1000u)};
 #endif
 }
 

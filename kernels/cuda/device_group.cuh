@@ -36,7 +36,49 @@ struct WarpGroup {
 #pragma unroll
             for (int i = 0; i < kCount; ++i) v[i] += __shfl_xor_sync(0xffffffffu, v[i], apart);
     }
+    template <int kRows, int kDepth, int kInStride, int kOutStride>
+    __device__ __forceinline__ void multiply(const float* matrix, const float* bias, const float* in, float* out) const {
+        static_assert(kLanes == 32 && kRows % 16 == 0 && kDepth % 8 == 0);
+        const int lane = static_cast<int>(threadIdx.x % 32), quad = lane / 4, pair = lane % 4;
+        std::uint32_t high[kDepth / 8][2], low[kDepth / 8][2];
+#pragma unroll
+        for (int k = 0; k < kDepth / 8; ++k)
+#pragma unroll
+            for (int half = 0; half < 2; ++half) {
+                const float value = in[quad * kInStride + 8 * k + pair + 4 * half];
+                asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(high[k][half]) : "f"(value));
+                low[k][half] = __float_as_uint(value - __uint_as_float(high[k][half]));
+            }
+        // All products before the first store: a compiler may not move loads across stores.
+        float sum[kRows / 16][4] = {};
+#pragma unroll
+        for (int r = 0; r < kRows / 16; ++r)
+            if (bias) sum[r][0] = sum[r][1] = bias[16 * r + quad], sum[r][2] = sum[r][3] = bias[16 * r + quad + 8];
+#pragma unroll
+        for (int k = 0; k < kDepth / 8; ++k)
+#pragma unroll
+            for (int r = 0; r < kRows / 16; ++r) {
+                const float* const tile = matrix + (r * (kDepth / 8) + k) * 256 + lane * 4;
+                const device::Float4 weights = device::load4(tile), rest = device::load4(tile + 128);
+                multiply_tile(sum[r], rest, high[k]);
+                multiply_tile(sum[r], weights, low[k]);
+                multiply_tile(sum[r], weights, high[k]);
+            }
+#pragma unroll
+        for (int r = 0; r < kRows / 16; ++r) {
+            float* const to = out + 2 * pair * kOutStride + 16 * r + quad;
+            to[0] = sum[r][0], to[kOutStride] = sum[r][1], to[8] = sum[r][2], to[kOutStride + 8] = sum[r][3];
+        }
+    }
     __device__ __forceinline__ void sync() const { __syncwarp(); }
+
+private:
+    static __device__ __forceinline__ void multiply_tile(float (&sum)[4], const device::Float4& a, const std::uint32_t (&b)[2]) {
+        asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+            : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
+            : "r"(__float_as_uint(a.v[0])), "r"(__float_as_uint(a.v[1])), "r"(__float_as_uint(a.v[2])), "r"(__float_as_uint(a.v[3])),
+              "r"(b[0]), "r"(b[1]));
+    }
 };
 
 struct BlockTeam {

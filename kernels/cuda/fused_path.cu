@@ -5,6 +5,9 @@
 #include "device/fused_output.h"
 #include "device/fused_scan.h"
 #include "device/fused_weights.h"
+#include "device/matrix_output.h"
+#include "device/matrix_scan.h"
+#include "device/matrix_weights.h"
 
 #include <cmath>
 
@@ -13,6 +16,7 @@ namespace {
 
 using device::FusedLayer;
 using device::FusedShape;
+using device::MatrixShape;
 
 constexpr int fused_threads = 128;
 
@@ -21,7 +25,18 @@ constexpr int fused_threads = 128;
 template <class Shape>
 constexpr int scan_blocks = Shape::lanes >= 32 ? 3 : Shape::lanes >= 16 ? 4 : 5;
 template <class Shape>
-constexpr int output_blocks = Shape::lanes >= 32 ? 3 : 5;
+constexpr int output_blocks = Shape::lanes >= 16 ? 4 : 5;
+
+template <class Shape, bool kFirst, bool kLast>
+struct Phases {
+    using Scan = device::FusedScan<Shape, WarpGroup<Shape::lanes>, kFirst>;
+    using Output = device::FusedOutput<Shape, WarpGroup<Shape::lanes>, kFirst, kLast>;
+};
+template <int kModel, int kInner, int kState, bool kEma, bool kFirst, bool kLast>
+struct Phases<MatrixShape<kModel, kInner, kState, kEma>, kFirst, kLast> {
+    using Scan = device::MatrixScan<MatrixShape<kModel, kInner, kState, kEma>, WarpGroup<32>, kFirst>;
+    using Output = device::MatrixOutput<MatrixShape<kModel, kInner, kState, kEma>, WarpGroup<32>, kFirst, kLast>;
+};
 
 /// Chunks of one block.
 template <class Shape>
@@ -29,7 +44,7 @@ constexpr int block_chunks = fused_threads / Shape::lanes;
 
 template <class Shape, bool kFirst>
 __global__ void __launch_bounds__(fused_threads, scan_blocks<Shape>) fused_scan_kernel(const __grid_constant__ FusedLayer layer) {
-    using Phase = device::FusedScan<Shape, WarpGroup<Shape::lanes>, kFirst>;
+    using Phase = typename Phases<Shape, kFirst, false>::Scan;
     using Ends = device::FusedBlockEnds<Shape>;
     __shared__ alignas(16) float tiles[block_chunks<Shape> * Phase::tile_floats];
     __shared__ float chunk_ends[block_chunks<Shape> * Ends::chunk_floats];
@@ -42,7 +57,7 @@ __global__ void __launch_bounds__(fused_threads, scan_blocks<Shape>) fused_scan_
 
 template <class Shape, bool kFirst, bool kLast>
 __global__ void __launch_bounds__(fused_threads, output_blocks<Shape>) fused_output_kernel(const __grid_constant__ FusedLayer layer) {
-    using Phase = device::FusedOutput<Shape, WarpGroup<Shape::lanes>, kFirst, kLast>;
+    using Phase = typename Phases<Shape, kFirst, kLast>::Output;
     __shared__ alignas(16) float tiles[block_chunks<Shape> * Phase::tile_floats];
     const int k = static_cast<int>(threadIdx.x) / Shape::lanes;
     const WarpGroup<Shape::lanes> group;
@@ -56,7 +71,7 @@ public:
         : layers_(config.n_layers), e_{DeviceArray<float>(size(block) * Shape::model), DeviceArray<float>(size(block) * Shape::model)},
           states_(size(blocks(block)) * block_chunks<Shape> * Shape::columns), dt_before_(size(blocks(block)) * block_chunks<Shape> * Shape::inner),
           block_states_(size(blocks(block)) * Shape::columns), block_dt_(size(blocks(block)) * Shape::inner),
-          history_(size(config.n_layers) * history_floats), y_(size(tiles(block)) * Shape::tile_steps * Shape::inner), rows_(size(tiles(block)) * Shape::row_floats) {
+          history_(size(config.n_layers) * history_floats), y_(size(tiles(block)) * Shape::y_floats), rows_(size(tiles(block)) * Shape::row_floats) {
         for (int l = 0; l < layers_; ++l) {
             const LiveLayerWeights& w = weights.layers[size(l)];
             packed_.emplace_back(device::pack_fused_layer<Shape>(w, film.scale ? film.scale + l * Shape::model : nullptr,
@@ -107,7 +122,7 @@ public:
     }
 
 private:
-    static constexpr int shortest_chunk = 16, longest_chunk = Shape::lanes >= 32 ? 768 : 256;
+    static constexpr int shortest_chunk = 16, longest_chunk = Shape::lanes >= 32 ? 768 : 400;
     static constexpr std::size_t history_floats = std::size_t{Shape::conv - 1} * Shape::inner;
     static std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
     static std::int64_t blocks(std::int64_t n) { return n / (shortest_chunk * block_chunks<Shape>) + 1; }
@@ -142,8 +157,8 @@ std::unique_ptr<RenderPath> make_fused_path(const LiveConfig& c, const LiveWeigh
     return first_that_fits<FusedShape<8, 8, 4, false, true>,      // nano
                            FusedShape<8, 16, 4, true, true>,      // standard
                            FusedShape<8, 16, 8, false, true>,     // max
-                           FusedShape<16, 32, 16, false, false>,  // a public checkpoint's form
-                           FusedShape<16, 32, 16, false, true>>(c, weights, film, block);
+                           MatrixShape<16, 32, 16, false>,        // a public checkpoint's form
+                           MatrixShape<16, 32, 16, true>>(c, weights, film, block);
 }
 
 } // namespace serpent::kernels::cuda

@@ -38,7 +38,7 @@ constexpr int power_of_two_from(int n) {
 template <int kDModel, int kDInner, int kDState, bool kTiedDecay, bool kEmaRule>
 struct FusedShape {
     static constexpr int model = kDModel, inner = kDInner, state = kDState, conv = 4;
-    static constexpr bool tied = kTiedDecay;
+    static constexpr bool tied = kTiedDecay, by_matrix = false;
     static constexpr reference::InputRule rule = kEmaRule ? reference::InputRule::ema : reference::InputRule::euler;
     static constexpr int lanes = power_of_two_from(kDInner);
     static constexpr int decays = kTiedDecay ? 1 : kDState;
@@ -55,6 +55,7 @@ struct FusedShape {
     /// Whether a lane keeps its rows of the projections in registers, or for want of them reads them from memory at every tile.
     static constexpr bool keeps_weights = lanes < 32 && kDState <= 4;
 
+    static constexpr int y_floats = tile_steps * kDInner;             ///< of a tile
     static constexpr int row_floats = tile_steps * (kDState + 1);
     static constexpr int dt_rows_at = tile_steps * kDState;           ///< in a row
     static constexpr int columns = kDInner * kDState;

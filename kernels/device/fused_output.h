@@ -4,26 +4,26 @@
 #pragma once
 
 #include "device/fused_block.h"
-#include "device/fused_input.h"
+#include "device/fused_stream.h"
 
 namespace serpent::kernels::device {
 
 template <class Shape>
-struct FusedOutputLane : FusedInputLane<Shape> {
+struct FusedOutputLane : FusedStreamLane<Shape> {
     static constexpr int row_loads = (Shape::row_floats + 4 * Shape::lanes - 1) / (4 * Shape::lanes);
     LaneRow<Shape, Shape::model> in_z;
     LaneRow<Shape, Shape::part> out;
     float in_z_bias, dt_scale, dt_bias, rate[Shape::decays], out_bias[Shape::share];
-    float h[Shape::state], dt_sum, factor;  ///< factor: of the norm before the decoder
+    float h[Shape::state], dt_sum;
     const float *y_at, *row_at;  ///< what is fetched next
     Float4 y[Shape::tile_steps / 4], y_next[Shape::tile_steps / 4], row_next[row_loads];
 };
 
 /// kLast: the last layer, which writes the signal.
 template <class Shape, class Group, bool kFirst, bool kLast>
-class FusedOutput : FusedInput<Shape, Group, FusedOutputLane<Shape>, kFirst> {
-    using Input = FusedInput<Shape, Group, FusedOutputLane<Shape>, kFirst>;
-    using Input::group_, Input::layer_, Input::span_, Input::tile_, Input::lane_, Input::share;
+class FusedOutput : FusedStream<Shape, Group, FusedOutputLane<Shape>, kFirst> {
+    using Stream = FusedStream<Shape, Group, FusedOutputLane<Shape>, kFirst>;
+    using Stream::group_, Stream::layer_, Stream::span_, Stream::tile_, Stream::lane_, Stream::share;
 
 public:
     using Lane = FusedOutputLane<Shape>;
@@ -34,7 +34,7 @@ public:
     static constexpr int tile_floats = padded_tile<Shape>(r_at + steps * Shape::lanes);
 
     SERPENT_HD FusedOutput(const Group& group, const FusedLayer& layer, std::int64_t chunk, float* tile)
-        : Input(group, layer, chunk, tile) {}
+        : Stream(group, layer, chunk, tile) {}
 
     SERPENT_HD void run() {
         prepare();
@@ -54,9 +54,9 @@ public:
             group_.sync();
             add_residual();
             if constexpr (kLast)
-                decode(t);
+                this->decode(t);
             else
-                write(t);
+                this->write(t);
         }
     }
 
@@ -65,7 +65,8 @@ private:
         using S = Shape;
         group_.each(lane_, [&](int lane, Lane& l) {
             const float* const w = layer_.weights + lane;
-            this->load_input(lane, l);
+            this->find_input(lane, l);
+            this->load_norm(lane, l);
             l.in_z_bias = w[S::in_z_bias * S::lanes], l.dt_scale = w[S::dt_scale * S::lanes], l.dt_bias = w[S::dt_bias * S::lanes];
             l.in_z.load(layer_.weights, S::in_z, lane);
             l.out.load(layer_.weights, S::out, lane);
@@ -109,31 +110,38 @@ private:
             Float4 dt_rows[steps / 4];
             SERPENT_UNROLL
             for (int i = 0; i < steps; i += 4) dt_rows[i / 4] = load4(tile_ + row_at + Shape::dt_rows_at + i);
-            float z[steps];
+            float z[steps], dt_sums[steps], sums[steps] = {};
             SERPENT_UNROLL
             for (int i = 0; i < steps; ++i) z[i] = l.in_z_bias;
             dots(l.in_z, tile_ + u_at, Shape::model, z);
             SERPENT_UNROLL
             for (int i = 0; i < steps; ++i) {
                 l.dt_sum += softplus_of_log2(fused(l.dt_scale, dt_rows[i / 4].v[i % 4], l.dt_bias));
-                const float y = l.y[i / 4].v[i % 4] + left_of_start_state(l, tile_ + row_at + i * Shape::state);
-                if (lane < Shape::inner) tile_[gated_at + i * Shape::inner + lane] = y * silu(z[i]);
+                dt_sums[i] = l.dt_sum;
             }
+            add_left_of_start_state(l, dt_sums, sums);
+            SERPENT_UNROLL
+            for (int i = 0; i < steps; ++i)
+                if (lane < Shape::inner) tile_[gated_at + i * Shape::inner + lane] = (l.y[i / 4].v[i % 4] + sums[i]) * silu(z[i]);
         });
     }
 
-    static SERPENT_HD float left_of_start_state(const Lane& l, const float* C) {
-        float sum = 0.0f;
+    /// The samples side by side: one sum alone would wait for itself at every state.
+    SERPENT_HD void add_left_of_start_state(const Lane& l, const float (&dt_sums)[steps], float (&sums)[steps]) const {
         SERPENT_UNROLL
-        for (int n = 0; n < Shape::state; n += 4) {
-            const Float4 c = load4(C + n);
+        for (int n = 0; n < Shape::state; n += 4)
             SERPENT_UNROLL
-            for (int k = 0; k < 4; ++k) {
-                const float left = Shape::tied ? l.h[n + k] : exp2_fast(l.dt_sum * l.rate[Shape::tied ? 0 : n + k]) * l.h[n + k];
-                sum = fused(c.v[k], left, sum);
+            for (int i = 0; i < steps; ++i) {
+                const Float4 c = load4(tile_ + row_at + i * Shape::state + n);
+                SERPENT_UNROLL
+                for (int k = 0; k < 4; ++k) {
+                    const float left = Shape::tied ? l.h[n + k] : exp2_fast(dt_sums[i] * l.rate[Shape::tied ? 0 : n + k]) * l.h[n + k];
+                    sums[i] = fused(c.v[k], left, sums[i]);
+                }
             }
-        }
-        return Shape::tied ? exp2_fast(l.dt_sum * l.rate[0]) * sum : sum;
+        if constexpr (Shape::tied)
+            SERPENT_UNROLL
+            for (int i = 0; i < steps; ++i) sums[i] *= exp2_fast(dt_sums[i] * l.rate[0]);
     }
 
     /// Every lane one output of its part of the channels.
@@ -160,40 +168,6 @@ private:
             SERPENT_UNROLL
             for (int k = 0; k < share; ++k) l.e[k] += sum.v[k] + l.out_bias[k];
         });
-    }
-
-    SERPENT_HD void write(int t) {
-        group_.each(lane_, [&](int lane, Lane& l) {
-            Pack<share> e;
-            SERPENT_UNROLL
-            for (int k = 0; k < share; ++k) e.v[k] = l.e[k];
-            if (this->exists(this->sample_of(lane), t)) store<share>(layer_.e_out + (span_.begin + t) * Shape::model + lane * share, e);
-        });
-    }
-
-    SERPENT_HD void decode(int t) {
-        const FusedEnds& ends = layer_.ends;
-        group_.each(lane_, [&](int, Lane& l) { l.total = this->squares(l); });
-        this->sample_sum();
-        group_.each(lane_, [&](int, Lane& l) { l.factor = ends.normed ? this->norm_factor(l.total) : 1.0f; });
-        SERPENT_NO_UNROLL
-        for (int c = 0; c < ends.channels; ++c) {
-            group_.each(lane_, [&](int lane, Lane& l) {
-                const Pack<share> weights = load<share>(ends.decoder + c * Shape::model + this->column_of(lane));
-                l.total = 0.0f;
-                SERPENT_UNROLL
-                for (int k = 0; k < share; ++k) l.total = fused(weights.v[k], l.e[k], l.total);
-            });
-            this->sample_sum();
-            group_.each(lane_, [&](int lane, Lane& l) {
-                const int sample = this->sample_of(lane);
-                if (lane % Shape::sample_lanes != 0 || !this->exists(sample, t)) return;
-                const std::int64_t at = span_.begin + t + sample;
-                float y = ends.decoder_bias[c];
-                if (ends.skip) y = fused(ends.skip[c], ends.in[c * ends.in_stride + at], y);
-                ends.out[c * ends.out_stride + at] = fused(l.total, l.factor, y);
-            });
-        }
     }
 };
 

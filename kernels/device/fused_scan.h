@@ -4,13 +4,13 @@
 #pragma once
 
 #include "device/fused_block.h"
-#include "device/fused_input.h"
+#include "device/fused_stream.h"
 #include "device/tile_scan.h"
 
 namespace serpent::kernels::device {
 
 template <class Shape>
-struct FusedScanLane : FusedInputLane<Shape> {
+struct FusedScanLane : FusedStreamLane<Shape> {
     static constexpr int steps = Shape::tile_steps;
     LaneRow<Shape, Shape::model> in_x;
     LaneRow<Shape, Shape::inner> proj[Shape::rows];
@@ -21,9 +21,9 @@ struct FusedScanLane : FusedInputLane<Shape> {
 };
 
 template <class Shape, class Group, bool kFirst>
-class FusedScan : FusedInput<Shape, Group, FusedScanLane<Shape>, kFirst> {
-    using Input = FusedInput<Shape, Group, FusedScanLane<Shape>, kFirst>;
-    using Input::group_, Input::layer_, Input::span_, Input::tile_, Input::lane_;
+class FusedScan : FusedStream<Shape, Group, FusedScanLane<Shape>, kFirst> {
+    using Stream = FusedStream<Shape, Group, FusedScanLane<Shape>, kFirst>;
+    using Stream::group_, Stream::layer_, Stream::span_, Stream::tile_, Stream::lane_;
 
 public:
     using Lane = FusedScanLane<Shape>;
@@ -34,7 +34,7 @@ public:
     static constexpr int tile_floats = padded_tile<Shape>(c_at + Shape::row_floats);
 
     SERPENT_HD FusedScan(const Group& group, const FusedLayer& layer, std::int64_t chunk, float* tile)
-        : Input(group, layer, chunk, tile) {}
+        : Stream(group, layer, chunk, tile) {}
 
     /// Leaves the chunk's end in `ends`, whether there is such a chunk or not.
     SERPENT_HD void run(const FusedBlockEnds<Shape>& ends) {
@@ -67,7 +67,8 @@ private:
         group_.each(lane_, [&](int lane, Lane& l) {
             const float* const w = layer_.weights + lane;
             const auto at = [&](int place) { return w[place * S::lanes]; };
-            this->load_input(lane, l);
+            this->find_input(lane, l);
+            this->load_norm(lane, l);
             l.in_x_bias = at(S::in_x_bias), l.conv_bias = at(S::conv_bias);
             l.dt_row_bias = at(S::dt_row_bias), l.dt_scale = at(S::dt_scale), l.dt_bias = at(S::dt_bias);
             l.skip = at(S::skip);

@@ -8,9 +8,11 @@
 // The device's versions are in kernels/cuda/device_group.cuh; those of this header run on one CPU thread.
 #pragma once
 
+#include "device/matrix.h"
 #include "reference/host_device.h"
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 
 namespace serpent::kernels::device {
@@ -72,6 +74,20 @@ struct HostGroup {
                 for (int lane = 0; lane < kLanes; ++lane) before[lane] = values(lanes_of[static_cast<std::size_t>(lane)])[i];
                 for (int lane = 0; lane < kLanes; ++lane)
                     values(lanes_of[static_cast<std::size_t>(lane)])[i] = before[lane] + before[lane ^ apart];
+            }
+    }
+    /// out[column][row] = bias[row] + sum over k of matrix(row, k) in[column][k], with a matrix of matrix.h; bias may be null. All in
+    /// memory that the lanes share; sync() before and behind it. Strides: from column to column.
+    template <int kRows, int kDepth, int kInStride, int kOutStride>
+    void multiply(const float* matrix, const float* bias, const float* in, float* out) const {
+        for (int column = 0; column < matrix_columns; ++column)
+            for (int row = 0; row < kRows; ++row) {
+                float sum = bias ? bias[row] : 0.0f;
+                for (int k = 0; k < kDepth; ++k) {
+                    const float* const high = matrix + matrix_place(kDepth, row, k);
+                    sum = std::fma(high[0] + high[128], in[column * kInStride + k], sum);
+                }
+                out[column * kOutStride + row] = sum;
             }
     }
     void sync() const {}

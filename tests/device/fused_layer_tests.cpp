@@ -5,6 +5,9 @@
 #include "device/fused_output.h"
 #include "device/fused_scan.h"
 #include "device/fused_weights.h"
+#include "device/matrix_output.h"
+#include "device/matrix_scan.h"
+#include "device/matrix_weights.h"
 #include "golden_file.h"
 #include "model/example_model.h"
 #include "random.h"
@@ -39,10 +42,23 @@ std::vector<float> log2_rates(const LayerWeights& w) {
     return rates;
 }
 
+template <class FusedKind, bool kFirst, bool kLast>
+struct Phases {
+    using Scan = FusedScan<FusedKind, HostGroup<FusedKind::lanes>, kFirst>;
+    using Output = FusedOutput<FusedKind, HostGroup<FusedKind::lanes>, kFirst, kLast>;
+};
+template <bool kEma, bool kFirst, bool kLast>
+struct Phases<MatrixShape<16, 32, 16, kEma>, kFirst, kLast> {
+    using Scan = MatrixScan<MatrixShape<16, 32, 16, kEma>, HostGroup<32>, kFirst>;
+    using Output = MatrixOutput<MatrixShape<16, 32, 16, kEma>, HostGroup<32>, kFirst, kLast>;
+};
+
 /// What the renderer does on the device, chunk after chunk.
 template <class FusedKind>
 class HostRender {
 public:
+    std::vector<float> film;  ///< (layers, scale and shift, d_model), or empty
+
     explicit HostRender(const Model& model)
         : model_(model), live_(live_weights(model.weights)), histories_(zero_state(model.config).conv), h_(zero_state(model.config).h) {}
 
@@ -72,13 +88,14 @@ private:
         constexpr std::size_t row = std::size_t{3} * FusedKind::inner, states = FusedKind::columns, inner = FusedKind::inner;
         const std::int64_t blocks = (n + chunk * block_chunks - 1) / (chunk * block_chunks);
         const auto block_count = static_cast<std::size_t>(blocks), chunks = block_count * block_chunks, steps = FusedKind::tile_steps, tiles = (static_cast<std::size_t>(n) + steps - 1) / steps;
-        const auto packed = pack_fused_layer<FusedKind>(live_.layers[l], nullptr, nullptr);
+        const auto packed = pack_fused_layer<FusedKind>(live_.layers[l], film.empty() ? nullptr : &film[2 * l * FusedKind::model],
+                                                        film.empty() ? nullptr : &film[(2 * l + 1) * FusedKind::model]);
         const auto rates = log2_rates(model_.weights.layers[l]);
         std::vector<float> starts(chunks * states, NAN), dt_before(chunks * inner, NAN), block_states(block_count * states, NAN), block_dt(block_count * inner, NAN);
         std::vector<float> history(row), scratch(carry_scratch_floats(states, segments));
-        std::vector<Float4> y(tiles * steps / 4 * inner), rows(tiles * FusedKind::row_floats / 4);
-        using Phase1 = FusedScan<FusedKind, HostGroup<FusedKind::lanes>, kFirst>;
-        using Phase3 = FusedOutput<FusedKind, HostGroup<FusedKind::lanes>, kFirst, kLast>;
+        std::vector<Float4> y(tiles * FusedKind::y_floats / 4), rows(tiles * FusedKind::row_floats / 4);
+        using Phase1 = typename Phases<FusedKind, kFirst, kLast>::Scan;
+        using Phase3 = typename Phases<FusedKind, kFirst, kLast>::Output;
         alignas(16) float tile[std::max(Phase1::tile_floats, Phase3::tile_floats)];
         std::fill_n(y.front().v, y.size() * 4, NAN);
         std::fill_n(rows.front().v, rows.size() * 4, NAN);
@@ -125,11 +142,13 @@ void check(const std::string& name, const std::vector<std::size_t>& calls, int c
 TEST_CASE("the fused layer answers the golden models at any chunk and call size") {
     for (const int chunk : {4, 8, 28, 32, 36, 256, 1024, 8192}) {
         check<FusedShape<16, 32, 16, false, false>>("mamba_reference_16_32_16_4", {std::size_t{1} << 20}, chunk, 3001);
+        check<MatrixShape<16, 32, 16, false>>("mamba_reference_16_32_16_4", {std::size_t{1} << 20}, chunk, 3001);
         check<FusedShape<8, 16, 4, true, true>>("tied_ema_8_16_4_4", {std::size_t{1} << 20}, chunk);
         check<FusedShape<8, 16, 8, false, true>>("slow_ema_8_16_8_2", {std::size_t{1} << 20}, chunk);
     }
     check<FusedShape<8, 16, 8, false, true>>("slow_ema_8_16_8_2", {std::size_t{1} << 20}, 256, 48000);  // its slowest state
     check<FusedShape<8, 16, 8, false, true>>("slow_ema_8_16_8_2", {1, 2, 3, 4, 5, 255, 256, 257}, 64);
+    check<MatrixShape<16, 32, 16, false>>("mamba_reference_16_32_16_4", {1, 2, 3, 4, 5, 255, 256, 257}, 64, 3001);
     check<FusedShape<8, 16, 4, true, true>>("tied_ema_8_16_4_4", {1, 2, 3, 4, 5, 255, 256, 257}, 64);
 }
 
@@ -165,4 +184,26 @@ TEST_CASE("the step size from x log2(e) is softplus(x)") {
         INFO(x);
         CHECK(close(exact, softplus_of_log2(t), 3e-7 * exact));  // the polynomial's 1.7e-7, and the C library's exp2
     }
+}
+
+TEST_CASE("wide layers by matrices answer as those by rows, with either rule and with knobs") {
+    ModelConfig config;
+    config.d_model = 16, config.expand = 2, config.d_state = 16, config.dt_rank = 1, config.n_layers = 2;
+    const std::size_t n = 701;
+    const std::vector<float> in = Random(6).vector<float>(n, -0.5, 0.5), film = Random(7).vector<float>(4 * 16, 0.5, 1.5);
+    const auto check_rule = [&]<bool kEma>() {
+        config.b_bar = kEma ? BBar::ema : BBar::euler;
+        const Model model = random_model(config);
+        HostRender<FusedShape<16, 32, 16, false, kEma>> by_rows(model);
+        HostRender<MatrixShape<16, 32, 16, kEma>> by_matrices(model);
+        by_rows.film = by_matrices.film = film;
+        std::vector<float> expected(n, NAN), out(n, NAN);
+        by_rows.process(in.data(), expected.data(), n, 64, 0);
+        by_matrices.process(in.data(), out.data(), n, 64, 0);
+        const Distance d = distance(expected, out);
+        INFO((kEma ? "ema: " : "euler: ") << d.rms << " rms, " << d.max << " max");
+        CHECK(d.within(1e-5, 1e-4));
+    };
+    check_rule.template operator()<false>();
+    check_rule.template operator()<true>();
 }

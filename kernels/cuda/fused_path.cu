@@ -71,7 +71,8 @@ public:
         : layers_(config.n_layers), e_{DeviceArray<float>(size(block) * Shape::model), DeviceArray<float>(size(block) * Shape::model)},
           states_(size(blocks(block)) * block_chunks<Shape> * Shape::columns), dt_before_(size(blocks(block)) * block_chunks<Shape> * Shape::inner),
           block_states_(size(blocks(block)) * Shape::columns), block_dt_(size(blocks(block)) * Shape::inner),
-          history_(size(config.n_layers) * history_floats), y_(size(tiles(block)) * Shape::y_floats), rows_(size(tiles(block)) * Shape::row_floats) {
+          history_(size(config.n_layers) * history_floats), y_(size(tiles(block)) * Shape::y_floats),
+          rows_(size(tiles(block)) * Shape::row_floats) {
         for (int l = 0; l < layers_; ++l) {
             const LiveLayerWeights& w = weights.layers[size(l)];
             packed_.emplace_back(device::pack_fused_layer<Shape>(w, film.scale ? film.scale + l * Shape::model : nullptr,

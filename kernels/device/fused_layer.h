@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // One layer of a model over one chunk of time, from the residual stream to the residual stream, by a group of lanes: lane c
-// is channel c, its states and its share of the weights in registers.
+// is channel c, with its states in registers and its share of the weights there or in memory.
 //
 //   phase 1  fused_scan.h    from h = 0: what the scan answers, the chunk's end state and its sum of dt;
 //            fused_block.h   then each chunk's start state within its block of chunks, and the block's end state and sum of dt
@@ -12,8 +12,8 @@
 // The first layer computes e from the signal, the last one decodes it: what is before and behind the layers costs no pass of its own.
 //
 // Time goes in tiles of 4 samples, or 8 for wide layers. What is one number to a sample and width, as e is, is spread over all lanes:
-// Shape::sample_lanes of them hold one sample's. Phase 1 leaves to phase 3 the scan's answers y and what is cheaper to read than to compute again: C and
-// dt's row of x_proj.
+// Shape::sample_lanes of them hold one sample's. Phase 1 leaves to phase 3 the scan's answers y and what is cheaper to read than to
+// compute again: C and dt's row of x_proj.
 // Shapes    e (length, d_model); states (chunks, d_inner, d_state); dt_before (chunks, d_inner); block_* the same per block;
 //           history (3, d_inner), oldest first; y (length / 4, d_inner, 4), in whole tiles; rows (tiles, Shape::row_floats): C
 //           (tile_steps, d_state), then dt's row of x_proj (tile_steps)

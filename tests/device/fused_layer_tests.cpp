@@ -87,11 +87,13 @@ private:
         chunk = (chunk + FusedKind::tile_steps - 1) / FusedKind::tile_steps * FusedKind::tile_steps;
         constexpr std::size_t row = std::size_t{3} * FusedKind::inner, states = FusedKind::columns, inner = FusedKind::inner;
         const std::int64_t blocks = (n + chunk * block_chunks - 1) / (chunk * block_chunks);
-        const auto block_count = static_cast<std::size_t>(blocks), chunks = block_count * block_chunks, steps = FusedKind::tile_steps, tiles = (static_cast<std::size_t>(n) + steps - 1) / steps;
+        const auto block_count = static_cast<std::size_t>(blocks), chunks = block_count * block_chunks;
+        const std::size_t steps = FusedKind::tile_steps, tiles = (static_cast<std::size_t>(n) + steps - 1) / steps;
         const auto packed = pack_fused_layer<FusedKind>(live_.layers[l], film.empty() ? nullptr : &film[2 * l * FusedKind::model],
                                                         film.empty() ? nullptr : &film[(2 * l + 1) * FusedKind::model]);
         const auto rates = log2_rates(model_.weights.layers[l]);
-        std::vector<float> starts(chunks * states, NAN), dt_before(chunks * inner, NAN), block_states(block_count * states, NAN), block_dt(block_count * inner, NAN);
+        std::vector<float> starts(chunks * states, NAN), dt_before(chunks * inner, NAN);
+        std::vector<float> block_states(block_count * states, NAN), block_dt(block_count * inner, NAN);
         std::vector<float> history(row), scratch(carry_scratch_floats(states, segments));
         std::vector<Float4> y(tiles * FusedKind::y_floats / 4), rows(tiles * FusedKind::row_floats / 4);
         using Phase1 = typename Phases<FusedKind, kFirst, kLast>::Scan;

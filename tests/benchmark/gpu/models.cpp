@@ -31,14 +31,16 @@ std::vector<Named> benchmark_models() {
 Model model_of(const ModelConfig& config) { return test::random_model(config, true, 48000.0); }
 
 /// Instructions that one sample through one layer cannot do without, by all lanes together. A decay takes 8 (decay() of
-/// device/math.h), an ema step 2, a read-out 1, a SiLU 5, a step size 13. The full euler scan goes by tiles of 4 samples
-/// (device/tile_scan.h): 5 to a sample and state besides the read-out, a decay and a join to a tile. Phase 1: norm, in_proj's x half,
-/// convolution, x_proj, dt, scan; phase 3: norm, in_proj's z half, dt, what the start state adds, gate, out_proj.
+/// device/math.h), an ema step 2, a read-out 1, a SiLU 5, a step size 13. The full euler scan goes by tiles (device/tile_scan.h): 5 to
+/// a sample and state besides the read-out, a decay and a join to a tile. The projections take one to a weight, or where the matrix
+/// units do them (device/matrix_layer.h) three to 32 weights and 4 to split an input. Phase 1: norm, in_proj's x half, convolution,
+/// x_proj, dt, scan; phase 3: norm, in_proj's z half, dt (not where phase 1 leaves its sums), what the start state adds, gate, out_proj.
 double layer_instructions(const ModelConfig& c) {
     const double m = c.d_model, d = c.d_inner(), n = c.d_state, decays = c.decays();
-    const bool by_tile = c.b_bar == BBar::euler && c.a == DecayShape::full;
-    const double scan = by_tile ? d * n * (6 + 10.0 / 4) : d * (decays * 8 + n * (c.b_bar == BBar::ema ? 3 : 4)), start = d * (decays * 3 + n);
-    return 3 * m + d * m + d * c.d_conv + 5 * d + d * (1 + 2 * n) + 13 * d + scan + 3 * m + d * m + 13 * d + start + 6 * d + d * m;
+    const bool by_tile = c.b_bar == BBar::euler && c.a == DecayShape::full, by_matrix = d == 32 && m == 16;
+    const double scan = by_tile ? d * n * (6 + 10.0 / (d > 8 ? 8 : 4)) : d * (decays * 8 + n * (c.b_bar == BBar::ema ? 3 : 4));
+    const double weights = 3 * d * m + 2 * d * n, projections = by_matrix ? weights * 3 / 32 + 8 * (m + d) : weights;
+    return projections + 3 * m + d * c.d_conv + 5 * d + d + 13 * d + scan + 3 * m + (by_matrix ? 0 : 13 * d) + d * (decays * 3 + n) + 6 * d;
 }
 double layer_exps(const ModelConfig& c) {
     const double d = c.d_inner();

@@ -123,7 +123,7 @@ public:
     }
 
 private:
-    static constexpr int shortest_chunk = 16, longest_chunk = Shape::lanes >= 32 ? 768 : 400;
+    static constexpr int shortest_chunk = 16, longest_chunk = Shape::lanes >= 32 ? 768 : Shape::lanes >= 16 ? 400 : 256;
     static constexpr std::size_t history_floats = std::size_t{Shape::conv - 1} * Shape::inner;
     static std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
     static std::int64_t blocks(std::int64_t n) { return n / (shortest_chunk * block_chunks<Shape>) + 1; }

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What tests of the GPU's scans on the CPU share: a case in float32 with a job on it, phase 2, partial sums, and the operator's bound.
+// What tests of the GPU's scans on the CPU share: a case in float32 with a job on it, phase 2, and partial sums.
 #pragma once
 
-#include "close.h"
 #include "device/scan_lanes.h"
-#include "kernels/scan_case.h"
-
-#include <catch2/catch.hpp>
+#include "kernels/scan_checks.h"
 
 #include <cmath>
 #include <vector>
@@ -46,24 +43,5 @@ struct HostScan {
         for (std::size_t i = 0; i < dD.size(); ++i) g.D[i % d] += dD[i];
     }
 };
-
-inline void check_one(const char* what, const std::vector<double>& expected, const Floats& got) {
-    const Distance d = distance(expected, got);
-    INFO(what << ": " << d.rms << " rms, " << d.max << " max");
-    CHECK(d.within(1e-5, 1e-4));
-}
-inline void check_answer(const ScanOutputs<double>& expected, const Floats& y, const Floats& h_end) {
-    check_one("y", expected.y, y);
-    check_one("h_end", expected.h_end, h_end);
-}
-inline void check_gradients(const ScanGradientVectors<double>& expected, const ScanGradientVectors<float>& got) {
-    check_one("dx", expected.x, got.x);
-    check_one("ddt", expected.dt, got.dt);
-    check_one("dA", expected.A, got.A);
-    check_one("dB", expected.B, got.B);
-    check_one("dC", expected.C, got.C);
-    check_one("dD", expected.D, got.D);
-    check_one("dh_start", expected.h_start, got.h_start);
-}
 
 } // namespace serpent::test

@@ -64,6 +64,8 @@ struct ScanGradientVectors {
         : x(s.length * s.channels), dt(x.size()), A(s.decays()), B(s.length * s.states), C(B.size()), D(s.channels),
           h_start(s.state_size()) {}
 
+    bool operator==(const ScanGradientVectors&) const = default;
+
     reference::ScanGradients<T> pointers() {
         return {x.data(), dt.data(), A.data(), B.data(), C.data(), D.data(), h_start.data()};
     }

@@ -8,7 +8,7 @@
 // film's shift adds. Phase 1 leaves to phase 3 the scan's answers, the sums of dt and C.
 // Shapes    y (tiles, 4, d_inner, 4): twice 4 answers, twice 4 sums of dt from the chunk's start; rows (tiles, 8, d_state): C; the rest
 //           as in fused_layer.h, tiles being 8 samples
-// Limits    d_model 16, d_inner 32, d_state a multiple of 8, d_conv 4, dt_rank 1, full A; chunks a multiple of 8 samples.
+// Limits    d_model 16, d_inner 32, d_state a multiple of 16, d_conv 4, dt_rank 1, full A; chunks a multiple of 8 samples.
 // Source    docs/architecture.md, "GPU"
 #pragma once
 
@@ -22,7 +22,7 @@ struct MatrixShape {
     static constexpr int model = kDModel, inner = kDInner, state = kDState, conv = 4, lanes = 32, decays = kDState, columns = kDInner * kDState;
     static constexpr bool tied = false, by_matrix = true;
     static constexpr reference::InputRule rule = kEmaRule ? reference::InputRule::ema : reference::InputRule::euler;
-    static_assert(kDModel == 16 && kDInner == lanes && kDState % 8 == 0);
+    static_assert(kDModel == 16 && kDInner == lanes && kDState % 16 == 0);
 
     // Places of a lane's weights, in units of `lanes` floats.
     static constexpr int in_x_bias = 0, in_z_bias = 1, conv_weight = 2, conv_bias = conv_weight + conv, dt_row_bias = conv_bias + 1,

@@ -27,8 +27,8 @@ constexpr const char* examples =
     "\n"
     "Dry is what went into the gear, wet what came out, same rate, at least some seconds, better three minutes. The delay\n"
     "of the recording is found and removed. Beside the model appears a report, MODEL.html: look and listen before you\n"
-    "keep it. Presets: nano is the cheapest to play, standard suits overdrives and fuzzes best, max amplifiers. For a\n"
-    "compressor say with --memory how many seconds it takes to let go.\n";
+    "keep it. Presets: nano (4 layers) is the cheapest to play, standard (6) suits overdrives and fuzzes, max has 8. For\n"
+    "a compressor say with --memory how many seconds it takes to let go.\n";
 
 struct Arguments {
     fs::path dry, wet, takes, output, report;

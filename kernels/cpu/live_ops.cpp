@@ -147,7 +147,7 @@ constexpr LiveOps entry() {
 
 constexpr LiveOps live_ops[]{
 #if HWY_TARGET != HWY_SCALAR  // whose lanes are single floats: nothing to gain
-    // The presets nano, standard and max, alone and, where a vector has room for it, two at a time.
+    // The presets' shape, and those of the presets before 8 channels: alone and, where a vector has room for it, two at a time.
     entry<Narrow, 1, 8, 8, 4, 4>(), entry<Wide, 1, 8, 16, 4, 1>(), entry<Wide, 1, 8, 16, 8, 8>(),
     entry<Wide, pair, 8, 8, 4, 4>(), entry<Wide, pair, 8, 16, 4, 1>(), entry<Wide, pair, 8, 16, 8, 8>(),
 #endif

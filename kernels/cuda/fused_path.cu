@@ -155,9 +155,9 @@ std::unique_ptr<RenderPath> first_that_fits(const LiveConfig& c, const LiveWeigh
 
 std::unique_ptr<RenderPath> make_fused_path(const LiveConfig& c, const LiveWeights& weights, FilmCoefficients film, std::int64_t block) {
     // d_model, d_inner, d_state, tied, ema
-    return first_that_fits<FusedShape<8, 8, 4, false, true>,      // nano
-                           FusedShape<8, 16, 4, true, true>,      // standard
-                           FusedShape<8, 16, 8, false, true>,     // max
+    return first_that_fits<FusedShape<8, 8, 4, false, true>,      // the presets
+                           FusedShape<8, 16, 4, true, true>,      // what standard was
+                           FusedShape<8, 16, 8, false, true>,     // what max was
                            MatrixShape<16, 32, 16, false>,        // a public checkpoint's form
                            MatrixShape<16, 32, 16, true>>(c, weights, film, block);
 }

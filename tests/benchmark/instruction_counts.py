@@ -23,8 +23,9 @@ CASES = {
     "nano, avx2": "8 1 4 4 full avx2 64",
     "nano, avx2, block 1": "8 1 4 4 full avx2 1",
     "nano, sse4": "8 1 4 4 full sse4 64",
-    "standard, avx2": "8 2 4 4 tied avx2 64",
-    "max, avx2": "8 2 8 2 full avx2 64",
+    "standard, avx2": "8 1 4 6 full avx2 64",
+    "8/16/4 x 4, tied, avx2": "8 2 4 4 tied avx2 64",
+    "8/16/8 x 2, avx2": "8 2 8 2 full avx2 64",
     "generic 16/32/16 x 4, avx2": "16 2 16 4 full avx2 64",
 }
 

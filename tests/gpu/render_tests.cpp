@@ -89,7 +89,7 @@ TEST_CASE("the GPU answers the golden models, fused and not") {
     }
 }
 
-TEST_CASE("the presets' widths have fused kernels") {
+TEST_CASE("narrow widths and a public checkpoint's have fused kernels") {
     if (!gpu()) return;
     CHECK(make(*golden("tied_ema_8_16_4_4").model, {}).fused());
     CHECK(make(*golden("slow_ema_8_16_8_2").model, {}).fused());

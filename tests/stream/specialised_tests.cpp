@@ -15,8 +15,20 @@ using namespace serpent::test;
 
 namespace {
 
-Model preset_model(const std::string& name, BBar b_bar, int d_conv) {
-    ModelConfig config = train_preset(name).config;
+/// The presets, and the wider shapes that presets had before and that models from then have.
+std::vector<std::pair<std::string, ModelConfig>> specialised_shapes() {
+    std::vector<std::pair<std::string, ModelConfig>> shapes;
+    for (const std::string& name : train_preset_names()) shapes.emplace_back(name, train_preset(name).config);
+    ModelConfig wide = train_preset("nano").config;
+    wide.expand = 2;
+    wide.a = DecayShape::tied;
+    shapes.emplace_back("8/16/4 x 4, tied", wide);
+    wide.a = DecayShape::full, wide.d_state = 8, wide.n_layers = 2;
+    shapes.emplace_back("8/16/8 x 2, full", wide);
+    return shapes;
+}
+
+Model model_of(ModelConfig config, BBar b_bar, int d_conv) {
     config.b_bar = b_bar;
     config.d_conv = d_conv;
     return random_model(config, true, 2000.0);
@@ -49,13 +61,13 @@ kernels::LiveEngine engine_of(const Model& model, const kernels::LiveOptions& op
 } // namespace
 
 TEST_CASE("code made for the presets' sizes gives the bits of the code for any size", "[stream][specialised]") {
-    for (const std::string& preset : train_preset_names())
+    for (const auto& [shape, config] : specialised_shapes())
         for (const BBar b_bar : {BBar::ema, BBar::euler})
             for (const int d_conv : {4, 7}) {
-                const Model model = preset_model(preset, b_bar, d_conv);
+                const Model model = model_of(config, b_bar, d_conv);
                 for (const kernels::Isa isa : kernels::available_isas())
                     for (int instances = 1; instances <= kernels::LiveEngine::most_instances(isa); ++instances) {
-                        CAPTURE(preset, b_bar == BBar::ema, d_conv, kernels::isa_name(isa), instances);
+                        CAPTURE(shape, b_bar == BBar::ema, d_conv, kernels::isa_name(isa), instances);
                         auto special = engine_of(model, {.isa = isa, .instances = instances});
                         auto general = engine_of(model, {.isa = isa, .instances = instances, .specialised = false});
                         CHECK(special.isa() == isa);
@@ -68,8 +80,8 @@ TEST_CASE("code made for the presets' sizes gives the bits of the code for any s
 }
 
 TEST_CASE("instances that share a vector answer as one alone", "[stream][specialised]") {
-    for (const std::string& preset : train_preset_names()) {
-        const Model model = preset_model(preset, BBar::ema, 4);
+    for (const auto& [shape, config] : specialised_shapes()) {
+        const Model model = model_of(config, BBar::ema, 4);
         for (const kernels::Isa isa : kernels::available_isas()) {
             const int most = kernels::LiveEngine::most_instances(isa);
             CHECK(most == (isa == kernels::Isa::avx512 ? 2 : 1));
@@ -77,7 +89,7 @@ TEST_CASE("instances that share a vector answer as one alone", "[stream][special
             const Planar in = noise(static_cast<std::size_t>(most), 1500);
             const Planar out = run(together, model, in);
             for (std::size_t i = 0; i < in.size(); ++i) {
-                CAPTURE(preset, kernels::isa_name(isa), i);
+                CAPTURE(shape, kernels::isa_name(isa), i);
                 auto alone = engine_of(model, {.isa = isa});
                 CHECK(within_budget(distance(run(alone, model, {in[i]})[0], out[i])));
             }
@@ -86,7 +98,7 @@ TEST_CASE("instances that share a vector answer as one alone", "[stream][special
 }
 
 TEST_CASE("more instances than a vector has room for are refused", "[stream][specialised]") {
-    const Model model = preset_model("nano", BBar::ema, 4);
+    const Model model = model_of(train_preset("nano").config, BBar::ema, 4);
     for (const kernels::Isa isa : kernels::available_isas())
         CHECK_THROWS_AS(engine_of(model, {.isa = isa, .instances = kernels::LiveEngine::most_instances(isa) + 1}),
                         std::invalid_argument);

@@ -20,7 +20,12 @@ struct Named {
 std::vector<Named> benchmark_models() {
     std::vector<Named> list;
     for (const std::string& name : train_preset_names()) list.push_back({name, train_preset(name).config});
-    ModelConfig wide;
+    ModelConfig wide = train_preset("nano").config;
+    wide.expand = 2, wide.a = DecayShape::tied;
+    list.push_back({"8/16/4, 4 layers, tied", wide});
+    wide.a = DecayShape::full, wide.d_state = 8, wide.n_layers = 2;
+    list.push_back({"8/16/8, 2 layers", wide});
+    wide = {};
     wide.d_model = 16, wide.expand = 2, wide.d_state = 16, wide.n_layers = 4, wide.dt_rank = 1;
     list.push_back({"16/32/16, 4 layers", wide});
     wide.n_layers = 1;

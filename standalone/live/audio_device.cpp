@@ -13,6 +13,7 @@
 #include <mutex>
 
 #if defined(__linux__)
+#include <dlfcn.h>
 #include <unistd.h>
 #endif
 
@@ -39,8 +40,21 @@ std::vector<RtAudio::Api> apis(const std::string& wanted) {
     throw serpent::Error("there is no audio API '" + wanted + "' here; choose from " + joined(names));
 }
 
-/// RtAudio without its own messages on stderr; null when the API's server cannot be reached.
+#if defined(__linux__)
+void say_nothing(const char* /*file*/, int /*line*/, const char* /*function*/, int /*error*/, const char* /*format*/, ...) {}
+
+/// ALSA prints every step of a failed search on stderr. Looked up, not linked, for ALSA is RtAudio's affair.
+void silence_alsa() noexcept {
+    using SetHandler = int (*)(decltype(&say_nothing));
+    if (const auto set = reinterpret_cast<SetHandler>(::dlsym(RTLD_DEFAULT, "snd_lib_error_set_handler"))) set(say_nothing);
+}
+#else
+void silence_alsa() noexcept {}
+#endif
+
+/// RtAudio without messages on stderr; null when the API's server cannot be reached.
 std::unique_ptr<RtAudio> connected(RtAudio::Api api) {
+    silence_alsa();
     try {
         auto audio = std::make_unique<RtAudio>(api);
         audio->showWarnings(false);
@@ -101,11 +115,16 @@ std::string denied() {
     return {};
 }
 
+std::string counted(unsigned int count, const std::string& what) { return std::to_string(count) + " " + what + (count == 1 ? "" : "s"); }
+
 void check_channels(const AudioDeviceInfo& device, unsigned int first, unsigned int count, bool input) {
     const unsigned int there = input ? device.inputs : device.outputs;
     if (first + count <= there) return;
-    throw serpent::Error("'" + device.name + "' has " + std::to_string(there) + (input ? " inputs" : " outputs") + "; channels " +
-                         std::to_string(first + 1) + " to " + std::to_string(first + count) + " are not among them");
+    const std::string what = input ? "input" : "output", wanted = "'" + device.name + "' has " + counted(there, what) + "; ";
+    if (first >= there)
+        throw serpent::Error(wanted + "there is no " + what + " " + std::to_string(first + 1) + ", choose another --" + what + "-channel");
+    throw serpent::Error(wanted + "from " + std::to_string(first + 1) + " on there are " + std::to_string(there - first) + ", not " +
+                         std::to_string(count) + "; choose fewer with --" + what + "s or another --" + what + "-channel");
 }
 
 } // namespace
@@ -122,6 +141,7 @@ struct AudioStream::Impl {
     AudioStreamOptions options;
     std::unique_ptr<RtAudio> audio;
     unsigned int rate_hz = 0, block = 0;
+    unsigned int skipped_inputs = 0, skipped_outputs = 0;  // channels that are open only because others come after them
     std::string api, input, output;
     Callback callback;
     std::vector<const float*> in;
@@ -139,8 +159,9 @@ struct AudioStream::Impl {
 int AudioStream::Impl::call(void* output, void* input, unsigned int n, double, RtAudioStreamStatus status, void* self) noexcept {
     Impl& s = *static_cast<Impl*>(self);
     for (unsigned int c = 0; c < s.options.inputs; ++c)
-        s.in[c] = input ? static_cast<const float*>(input) + c * n : s.silence.data();
-    for (unsigned int c = 0; c < s.options.outputs; ++c) s.out[c] = static_cast<float*>(output) + c * n;
+        s.in[c] = input ? static_cast<const float*>(input) + (s.skipped_inputs + c) * n : s.silence.data();
+    std::fill_n(static_cast<float*>(output), s.skipped_outputs * n, 0.0f);
+    for (unsigned int c = 0; c < s.options.outputs; ++c) s.out[c] = static_cast<float*>(output) + (s.skipped_outputs + c) * n;
     s.callback(s.in.data(), s.out.data(), static_cast<int>(n), status != 0);
     s.last_call_ms.store(std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(),
                          std::memory_order_relaxed);
@@ -148,16 +169,23 @@ int AudioStream::Impl::call(void* output, void* input, unsigned int n, double, R
 }
 
 void AudioStream::Impl::open(const AudioDeviceInfo& from, const AudioDeviceInfo& to) {
+    if (options.outputs == 0) options.outputs = options.first_output + 2 <= to.outputs ? 2 : 1;
     check_channels(from, options.first_input, options.inputs, true);
     check_channels(to, options.first_output, options.outputs, false);
+    if (audio->getCurrentApi() == RtAudio::LINUX_PULSE)  // RtAudio always opens its first channels
+        skipped_inputs = options.first_input, skipped_outputs = options.first_output;
     rate_hz = options.rate_hz;
     if (rate_hz == 0) {
         const RtAudio::DeviceInfo info = audio->getDeviceInfo(to.number);
         rate_hz = info.preferredSampleRate ? info.preferredSampleRate : 48000;
     }
     RtAudio::StreamParameters in_parameters, out_parameters;
-    in_parameters.deviceId = from.number, in_parameters.nChannels = options.inputs, in_parameters.firstChannel = options.first_input;
-    out_parameters.deviceId = to.number, out_parameters.nChannels = options.outputs, out_parameters.firstChannel = options.first_output;
+    in_parameters.deviceId = from.number;
+    in_parameters.nChannels = skipped_inputs + options.inputs;
+    in_parameters.firstChannel = options.first_input - skipped_inputs;
+    out_parameters.deviceId = to.number;
+    out_parameters.nChannels = skipped_outputs + options.outputs;
+    out_parameters.firstChannel = options.first_output - skipped_outputs;
     RtAudio::StreamOptions stream;
     stream.flags = RTAUDIO_NONINTERLEAVED | RTAUDIO_MINIMIZE_LATENCY | RTAUDIO_SCHEDULE_REALTIME;
     stream.streamName = options.client_name;
@@ -234,6 +262,8 @@ void AudioStream::stop() noexcept {
         // what is gone cannot be stopped
     }
 }
+
+bool AudioStream::running() const noexcept { return impl_->running; }
 
 std::optional<std::string> AudioStream::trouble() const {
     if (!impl_->running) return std::nullopt;

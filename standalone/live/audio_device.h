@@ -24,7 +24,7 @@ struct AudioStreamOptions {
     std::string api;                 ///< empty: the first with a device
     std::string input, output;       ///< name, part of one, or number; empty: the default
     unsigned int first_input = 0, first_output = 0;  ///< channels, from 0
-    unsigned int inputs = 1, outputs = 2;
+    unsigned int inputs = 1, outputs = 0;  ///< 0 outputs: two, or one where the device has but one from first_output on
     unsigned int rate_hz = 0;        ///< 0: the device's own
     unsigned int block = 256;        ///< samples, as a wish
     std::string client_name = "serpent";
@@ -49,6 +49,7 @@ public:
 
     void start(Callback callback);
     void stop() noexcept;
+    bool running() const noexcept;
     /// Why the stream ended by itself: device lost, server gone. None while it runs.
     std::optional<std::string> trouble() const;
 

@@ -3,7 +3,6 @@
 #include "control_option.h"
 #include "interrupt.h"
 #include "live/audio_device.h"
-#include "live/recorder.h"
 #include "live/show.h"
 #include "sampling_options.h"
 
@@ -34,7 +33,7 @@ constexpr const char* examples =
 struct Arguments {
     std::string model, mode = "auto";
     AudioStreamOptions audio;
-    unsigned int input_channel = 1, output_channel = 1;
+    unsigned int input_channel = 1, output_channel = 1, inputs = 0, outputs = 0;  // 0: as many as fit
     serpent::LiveOptions live;
     SamplingArguments sampling;
     std::vector<std::string> controls;
@@ -77,6 +76,7 @@ struct Loaded {
     std::unique_ptr<serpent::LiveSession> session;
     StepTimes step;
     double model_rate_hz = 0;  ///< generators
+    int channels = 1;          ///< effects
 };
 
 Loaded load_generator_session(const Arguments& a, serpent::LiveOptions options) {
@@ -100,11 +100,20 @@ Loaded load_effect_session(const Arguments& a, serpent::LiveOptions options) {
     const std::vector<float> values = control_values(model, a.controls);
     for (std::size_t i = 0; i < values.size(); ++i) model.config.controls[i].default_value = values[i];
     options.stream.rate_mode = a.scale_rate ? serpent::RateMode::scale_dt : serpent::RateMode::resample;
-    return {std::make_unique<serpent::LiveSession>(std::make_shared<const serpent::Model>(std::move(model)), options), {}, 0};
+    const int channels = model.config.channels;
+    return {std::make_unique<serpent::LiveSession>(std::make_shared<const serpent::Model>(std::move(model)), options), {}, 0, channels};
 }
 
-/// Ends what was begun in the right order whatever happens: audio first, then the recording.
-void play(const Arguments& a, Loaded& loaded, AudioStream& stream) {
+/// Says what was recorded; returns why that is not all.
+std::optional<std::string> finish(Recorder& recorder) {
+    recorder.finish();
+    std::fprintf(stderr, "recorded %.1f s to %s\n", recorder.seconds(), recorder.path().c_str());
+    if (const auto trouble = recorder.trouble()) return *trouble + "; the recording ends there";
+    if (recorder.lost_samples() == 0) return std::nullopt;
+    return "the disk was too slow: " + std::to_string(recorder.lost_samples()) + " samples are missing from " + recorder.path().string();
+}
+
+void perform(const Arguments& a, Loaded& loaded, AudioStream& stream) {
     double ahead_s = 0;
     if (loaded.model_rate_hz > 0)
         ahead_s = a.ahead_ms ? *a.ahead_ms / 1000
@@ -114,27 +123,14 @@ void play(const Arguments& a, Loaded& loaded, AudioStream& stream) {
     session.prepare(stream.rate_hz(), static_cast<int>(stream.block()), static_cast<int>(stream.inputs()),
                     static_cast<int>(stream.outputs()), ahead_s);
     session.set_gain_db(a.gain_db);
-    std::unique_ptr<Recorder> recorder;
-    if (!a.record.empty()) recorder = std::make_unique<Recorder>(a.record, static_cast<int>(stream.rate_hz()));
-    CallbackFigures figures(stream.rate_hz());
+    Performance performance{session, stream, CallbackFigures(stream.rate_hz()), nullptr};
+    if (!a.record.empty()) performance.recorder = std::make_unique<Recorder>(a.record, static_cast<int>(stream.rate_hz()));
     watch_interrupts();
-    stream.start([&](const float* const* in, float* const* out, int n, bool lost) {
-        const auto begin = figures.begin(lost);
-        session.process(in, out, n);
-        if (recorder) recorder->add(in[0], out[0], n);
-        figures.end(begin, n);
-    });
-    const std::optional<std::string> trouble =
-        a.no_ui ? log_until_over(session, stream, figures, a.seconds) : show_until_over(session, stream, figures, a.seconds);
-    stream.stop();
-    if (recorder) {
-        recorder->finish();
-        std::fprintf(stderr, "recorded %.1f s to %s\n", double(recorder->written_samples()) / stream.rate_hz(), a.record.c_str());
-        if (recorder->lost_samples() > 0)
-            std::fprintf(stderr, "the disk was too slow: %llu samples are missing\n",
-                         static_cast<unsigned long long>(recorder->lost_samples()));
-    }
-    if (trouble) throw serpent::Error(*trouble);
+    const std::optional<std::string> trouble = play(
+        performance, [&](Performance& p) { return a.no_ui ? log_until_over(p, a.seconds) : show_until_over(p, a.seconds); });
+    const std::optional<std::string> incomplete = performance.recorder ? finish(*performance.recorder) : std::nullopt;
+    if (trouble && incomplete) std::fprintf(stderr, "serpent: %s\n", incomplete->c_str());
+    if (trouble || incomplete) throw serpent::Error(trouble ? *trouble : *incomplete);
 }
 
 void run(Arguments a) {
@@ -142,9 +138,11 @@ void run(Arguments a) {
     a.audio.first_input = a.input_channel - 1;
     a.audio.first_output = a.output_channel - 1;
     Loaded loaded = serpent::is_generator(a.model) ? load_generator_session(a, a.live) : load_effect_session(a, a.live);
+    a.audio.inputs = a.inputs > 0 ? a.inputs : static_cast<unsigned int>(loaded.channels);
+    a.audio.outputs = a.outputs;
     AudioStream stream(a.audio);
     std::fprintf(stderr, "%s, %u Hz, blocks of %u\n", stream.description().c_str(), stream.rate_hz(), stream.block());
-    play(a, loaded, stream);
+    perform(a, loaded, stream);
 }
 
 void add_audio_options(CLI::App& command, Arguments& a) {
@@ -155,9 +153,9 @@ void add_audio_options(CLI::App& command, Arguments& a) {
         ->type_name("N")->check(CLI::Range(1, 1024).description(""));
     command.add_option("--output-channel", a.output_channel, "First channel of the output to use (default 1)")
         ->type_name("N")->check(CLI::Range(1, 1024).description(""));
-    command.add_option("--inputs", a.audio.inputs, "Input channels (default 1)")->type_name("N")
+    command.add_option("--inputs", a.inputs, "Input channels (default: as many as the model has)")->type_name("N")
         ->check(CLI::Range(1, 64).description(""));
-    command.add_option("--outputs", a.audio.outputs, "Output channels (default 2)")->type_name("N")
+    command.add_option("--outputs", a.outputs, "Output channels (default: 2, or 1 where the device has one left)")->type_name("N")
         ->check(CLI::Range(1, 64).description(""));
     command.add_option("--rate", a.audio.rate_hz, "The device's sample rate (default: its own); the model's is bridged")
         ->type_name("HZ")->check(CLI::Range(1000, 768000).description(""));
@@ -191,7 +189,8 @@ CLI::App* add_live_command(CLI::App& app) {
     add_control_option(*command, a->controls);
     command->add_flag("--scale-rate", a->scale_rate, "An effect at another rate than the device: no resampler, no latency");
     command->add_flag("!--no-loop-guard", a->live.loop_guard, "Do not mute when the output comes back as the input");
-    command->add_option("--record", a->record, "Keep what was heard (left) and played (right)")->type_name("FILE");
+    command->add_option("--record", a->record, "Keep what was heard (left) and played (right) in a new file, of any length in .wav")
+        ->type_name("FILE");
     command->add_option("--seconds", a->seconds, "Stop after so much audio; else q or Ctrl-C")->type_name("S")
         ->check(CLI::PositiveNumber.description(""));
     command->add_flag("--no-ui", a->no_ui, "No screen: print what happens");

@@ -5,29 +5,27 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 
 namespace {
 
-constexpr std::size_t ring_s = 20;           // how long the disk may be busy
-constexpr std::int64_t usual_length_s = 3600;  // a WAV file grows beyond that all the same
+constexpr std::size_t ring_s = 20;  // how long the disk may be busy
+constexpr auto drain_every = std::chrono::milliseconds(20);
+constexpr auto sync_every = std::chrono::seconds(2);  // what a power cut costs at most, plus what the disk holds back
 
 } // namespace
 
-Recorder::Recorder(const std::filesystem::path& path, int rate_hz) : ring_(2 * ring_s * static_cast<std::size_t>(rate_hz)) {
+Recorder::Recorder(const std::filesystem::path& path, int rate_hz)
+    : path_(path), rate_hz_(rate_hz), ring_(2 * ring_s * static_cast<std::size_t>(rate_hz)) {
     const serpent::AudioFormat format = serpent::closest_format(path, {rate_hz, 2, serpent::Subtype::float32});
-    writer_ = std::make_unique<serpent::AudioWriter>(path, format, usual_length_s * rate_hz);
+    writer_ = std::make_unique<serpent::AudioWriter>(serpent::AudioWriter::recording(path, format));
     thread_ = std::thread([this] { serve(); });
 }
 
-Recorder::~Recorder() {
-    try {
-        finish();
-    } catch (...) {
-        // told by finish() to whoever called it
-    }
-}
+Recorder::~Recorder() { finish(); }
 
 void Recorder::add(const float* heard, const float* played, int n) noexcept {
+    if (failed_.load(std::memory_order_relaxed)) return;
     const std::size_t frames = ring_.size() / 2, put = put_.load(std::memory_order_relaxed);
     const std::size_t room = frames - (put - taken_.load(std::memory_order_acquire));
     const std::size_t count = std::min(room, static_cast<std::size_t>(n));
@@ -41,31 +39,43 @@ void Recorder::add(const float* heard, const float* played, int n) noexcept {
 
 void Recorder::drain() {
     const std::size_t frames = ring_.size() / 2;
+    const std::int64_t before = written_;
     for (std::size_t taken = taken_; taken != put_.load(std::memory_order_acquire);) {
         const std::size_t first = taken % frames, n = std::min(put_.load() - taken, frames - first);
         writer_->write(ring_.data() + 2 * first, n);
         taken += n;
         taken_.store(taken, std::memory_order_release);
-        written_ += static_cast<std::int64_t>(n);
+        written_ = writer_->frames_written();
     }
+    if (written_ > before) writer_->flush();
 }
 
-void Recorder::serve() {
+void Recorder::serve() noexcept {
+    using Clock = std::chrono::steady_clock;
     try {
-        while (!over_) {
+        for (auto synced = Clock::now(); !over_;) {
             drain();
-            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+            if (Clock::now() - synced > sync_every) {
+                writer_->sync();
+                synced = Clock::now();
+            }
+            std::this_thread::sleep_for(drain_every);
         }
         drain();
         writer_->commit();
-    } catch (...) {
-        error_ = std::current_exception();
+    } catch (const std::exception& problem) {
+        written_ = writer_->frames_written();
+        writer_.reset();  // closes the file, which keeps what it has
+        error_ = problem.what();
+        failed_ = true;
     }
 }
 
-void Recorder::finish() {
-    if (!thread_.joinable()) return;
+void Recorder::finish() noexcept {
     over_ = true;
-    thread_.join();
-    if (error_) std::rethrow_exception(error_);
+    if (thread_.joinable()) thread_.join();
+}
+
+std::optional<std::string> Recorder::trouble() const {
+    return failed_ ? std::optional(error_) : std::nullopt;
 }

@@ -46,6 +46,38 @@ bool over(const CallbackFigures& figures, std::optional<double> seconds) {
     return interrupted() || (seconds && figures.seconds() >= *seconds);
 }
 
+std::string lost_text(const Recorder& recorder) {
+    return text("the disk is too slow: %llu samples are missing from the recording", static_cast<unsigned long long>(recorder.lost_samples()));
+}
+
+/// How the recording does, in one line.
+std::string recording_line(const Recorder& recorder) {
+    if (const auto trouble = recorder.trouble()) return text("RECORDING STOPPED at %.0f s: ", recorder.seconds()) + *trouble;
+    if (recorder.lost_samples() > 0) return "RECORDING HAS GAPS: " + lost_text(recorder);
+    return text("recording, %.0f s", recorder.seconds());
+}
+
+/// Says what went wrong with a recording, each thing once.
+class RecordingLog {
+public:
+    explicit RecordingLog(const Recorder* recorder) : recorder_(recorder) {}
+    void tell() {
+        if (!recorder_) return;
+        if (!stopped_ && recorder_->trouble()) {
+            stopped_ = true;
+            std::cerr << "serpent: " << recording_line(*recorder_) << "; the file holds what came before" << std::endl;
+        }
+        if (!gaps_ && recorder_->lost_samples() > 0) {
+            gaps_ = true;
+            std::cerr << "serpent: " << lost_text(*recorder_) << std::endl;
+        }
+    }
+
+private:
+    const Recorder* recorder_;
+    bool stopped_ = false, gaps_ = false;
+};
+
 /// False for q.
 bool obey(LiveSession& session, char key, bool& muted) {
     switch (key) {
@@ -66,8 +98,8 @@ bool obey(LiveSession& session, char key, bool& muted) {
     return true;
 }
 
-std::vector<std::string> screen(LiveSession& session, const AudioStream& stream, const CallbackFigures& figures,
-                                const std::string& last_event, serpent::LiveMeters& held) {
+std::vector<std::string> screen(const Performance& performance, const std::string& last_event, serpent::LiveMeters& held) {
+    auto& [session, stream, figures, recorder] = performance;
     const serpent::LiveMeters now = session.meters();
     held.input = std::max(now.input, held.input * 0.85f);  // falls slowly enough to be read
     held.output = std::max(now.output, held.output * 0.85f);
@@ -89,6 +121,7 @@ std::vector<std::string> screen(LiveSession& session, const AudioStream& stream,
                              static_cast<unsigned long long>(now.answers)));
     else
         lines.push_back(text("  gain %+.0f dB", session.gain_db()));
+    if (recorder) lines.push_back("  " + recording_line(*recorder));
     lines.push_back("  " + last_event);
     lines.push_back(effect ? "  q quit  m mute  + - gain" : "  q quit  m mute  + - gain  a answer  t together");
     if (!effect) lines.push_back("  g G gate down, up  l L listen less, more  w W wilder, tamer");
@@ -97,30 +130,31 @@ std::vector<std::string> screen(LiveSession& session, const AudioStream& stream,
 
 } // namespace
 
-std::optional<std::string> show_until_over(LiveSession& session, const AudioStream& stream, const CallbackFigures& figures,
-                                           std::optional<double> seconds) {
-    if (!Terminal::usable()) return log_until_over(session, stream, figures, seconds);
+std::optional<std::string> show_until_over(Performance& performance, std::optional<double> seconds) {
+    if (!Terminal::usable()) return log_until_over(performance, seconds);
     Terminal terminal;
     bool muted = false;
     std::string last_event;
     serpent::LiveMeters held;
-    while (!over(figures, seconds)) {
-        if (const auto trouble = stream.trouble()) return trouble;
-        while (const auto e = session.event()) last_event = words(*e);
+    while (!over(performance.figures, seconds)) {
+        if (const auto trouble = performance.stream.trouble()) return trouble;
+        while (const auto e = performance.session.event()) last_event = words(*e);
         while (const auto key = terminal.key())
-            if (!obey(session, *key, muted)) return std::nullopt;
-        terminal.draw(screen(session, stream, figures, last_event, held));
+            if (!obey(performance.session, *key, muted)) return std::nullopt;
+        terminal.draw(screen(performance, last_event, held));
         std::this_thread::sleep_for(redraw_every);
     }
     return std::nullopt;
 }
 
-std::optional<std::string> log_until_over(LiveSession& session, const AudioStream& stream, const CallbackFigures& figures,
-                                          std::optional<double> seconds) {
+std::optional<std::string> log_until_over(Performance& performance, std::optional<double> seconds) {
+    auto& [session, stream, figures, recorder] = performance;
     std::cerr << "running: " << mode_name(session.mode()) << ", latency of the model " << session.latency_samples()
               << " samples" << std::endl;
-    const auto tell = [&] {
-        while (const auto e = session.event()) std::cerr << words(*e) << std::endl;
+    RecordingLog recording(recorder.get());
+    const auto tell = [&s = session, &recording] {
+        while (const auto e = s.event()) std::cerr << words(*e) << std::endl;
+        recording.tell();
     };
     while (!over(figures, seconds)) {
         tell();

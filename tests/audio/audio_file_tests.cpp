@@ -9,11 +9,14 @@
 #include <sndfile.h>
 
 #include <cmath>
+#include <csignal>
 #include <cstring>
 #include <fstream>
 #include <random>
 #include <string>
 #include <vector>
+
+#include <sys/resource.h>
 
 using namespace serpent;
 
@@ -223,6 +226,73 @@ TEST_CASE("without commit nothing appears and what was there stays", "[audio]") 
     }
     CHECK(bytes_of(folder / "x.wav") == before);
     CHECK(folder.count() == 1);
+}
+
+TEST_CASE("a recording is there from the start, opens at any moment and outlives its writer", "[audio]") {
+    const TemporaryFolder folder;
+    const AudioBuffer sound = noise(2, 3000, 16);
+    std::vector<float> interleaved;
+    for (std::size_t i = 0; i < 3000; ++i) interleaved.insert(interleaved.end(), {sound.channels[0][i], sound.channels[1][i]});
+    for (const char* name : {"x.wav", "x.rf64", "x.w64", "x.aiff", "x.caf", "x.au"}) {
+        CAPTURE(name);
+        const std::filesystem::path path = folder / name;
+        {
+            AudioWriter writer = AudioWriter::recording(path, {44100, 2, Subtype::pcm16});
+            CHECK(std::filesystem::exists(path));
+            writer.write(interleaved.data(), 1000);
+            writer.flush();
+            CHECK(read_audio(path).frames() == 1000);
+            writer.write(interleaved.data() + 2000, 1000);
+            writer.sync();
+            CHECK(read_audio(path).frames() == 2000);
+            writer.write(interleaved.data() + 4000, 1000);
+        }
+        CHECK((read_audio(path).channels == sound.channels));
+        CHECK_THROWS_WITH(AudioWriter::recording(path, {44100, 2, Subtype::pcm16}), Catch::Contains(name) && Catch::Contains("another name"));
+        CHECK((read_audio(path).channels == sound.channels));
+    }
+    // A short one is plain WAV, with room in front of its format for the sizes of an RF64.
+    const std::string header = bytes_of(folder / "x.wav").substr(0, 64);
+    CHECK(header.substr(0, 4) == "RIFF");
+    CHECK(header.substr(12, 4) == "JUNK");
+    CHECK(header.find("fmt ") >= 12 + 8 + 24);
+    AudioWriter committed = AudioWriter::recording(folder / "y.flac", {44100, 2, Subtype::pcm16});
+    committed.write(interleaved.data(), 3000);
+    committed.commit();
+    CHECK((read_audio(folder / "y.flac").channels == sound.channels));
+}
+
+TEST_CASE("a recording keeps what the disk had room for", "[audio]") {
+    const TemporaryFolder folder;
+    struct Limited {  // of files of this process
+        rlimit before{};
+        void (*handler)(int);
+        explicit Limited(rlim_t bytes) : handler(std::signal(SIGXFSZ, SIG_IGN)) {
+            ::getrlimit(RLIMIT_FSIZE, &before);
+            const rlimit now{bytes, before.rlim_max};
+            ::setrlimit(RLIMIT_FSIZE, &now);
+        }
+        ~Limited() {
+            ::setrlimit(RLIMIT_FSIZE, &before);
+            std::signal(SIGXFSZ, handler);
+        }
+    };
+    const std::vector<float> ones(2 * 1000, 0.5f);
+    for (const char* name : {"x.wav", "x.w64", "x.aiff"}) {
+        CAPTURE(name);
+        AudioWriter writer = AudioWriter::recording(folder / name, {48000, 2, Subtype::pcm24});
+        {
+            const Limited limited(100001);
+            const auto fill = [&] {
+                for (int i = 0; i < 100; ++i) writer.write(ones.data(), 1000);
+            };
+            CHECK_THROWS_WITH(fill(), Catch::Contains(name) && Catch::Contains("File too large"));
+        }
+        { const AudioWriter gone = std::move(writer); }
+        const AudioBuffer read = read_audio(folder / name);
+        CHECK(read.frames() >= 16000);
+        CHECK(read.channels == std::vector(2, std::vector(read.frames(), 0.5f)));
+    }
 }
 
 TEST_CASE("names of subtypes", "[audio]") {

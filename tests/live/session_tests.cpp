@@ -242,6 +242,60 @@ TEST_CASE("the limiter holds the ceiling and leaves the rest alone", "[live]") {
     CHECK(session.meters().limited);
 }
 
+namespace {
+
+std::shared_ptr<const Model> stereo_model() {
+    return std::make_shared<const Model>(Model::load(SERPENT_TEST_DATA "/models/stereo_6_12_4_2.safetensors"));
+}
+
+} // namespace
+
+TEST_CASE("a device that is refused leaves the session as it was", "[live]") {
+    constexpr int n = 64;
+    Random random(5);
+    const std::vector<float> left = random.vector<float>(n, -0.2, 0.2), right = random.vector<float>(n, -0.2, 0.2);
+    const float* in[] = {left.data(), right.data()};
+    std::vector<float> a(2 * n), b(2 * n);
+    float *to_a[] = {a.data(), a.data() + n}, *to_b[] = {b.data(), b.data() + n};
+    LiveSession refused(stereo_model(), {}), plain(stereo_model(), {});
+    CHECK_THROWS_AS(refused.prepare(48000, n, 1, 1), Error);
+    refused.process(in, to_a, n);  // never prepared: nothing happens
+    CHECK(a == b);
+    refused.prepare(48000, n, 2, 2), plain.prepare(48000, n, 2, 2);
+    for (int block = 0; block < 20; ++block) {
+        if (block == 10) CHECK_THROWS_AS(refused.prepare(96000, 1, 1, 1), Error);
+        if (block == 12) CHECK_THROWS_AS(refused.prepare(0, n, 4, 4), Error);
+        refused.process(in, to_a, n), plain.process(in, to_b, n);
+        REQUIRE(a == b);
+    }
+    CHECK(refused.latency_samples() == plain.latency_samples());
+}
+
+TEST_CASE("more channels than outputs are mixed, more outputs than channels repeat them", "[live]") {
+    constexpr int n = 128;
+    Random random(6);
+    std::vector<std::vector<float>> heard;
+    std::vector<const float*> in;
+    for (int c = 0; c < 4; ++c) heard.push_back(random.vector<float>(n, -0.2, 0.2)), in.push_back(heard.back().data());
+    const auto model = stereo_model();
+    const auto played = [&](int inputs, int outputs, int first = 0) {
+        LiveSession session(model, {});
+        session.prepare(48000, n, inputs, outputs);
+        std::vector<std::vector<float>> out(static_cast<std::size_t>(outputs), std::vector<float>(n));
+        std::vector<float*> to;
+        for (auto& channel : out) to.push_back(channel.data());
+        session.process(in.data() + first, to.data(), n);
+        return out;
+    };
+    const auto one = played(2, 2), other = played(2, 2, 2), both = played(4, 2), five = played(2, 5);
+    for (std::size_t c = 0; c < 2; ++c)
+        for (std::size_t t = 0; t < n; ++t) {
+            const float mean = 0.5f * (one[c][t] + other[c][t]);
+            REQUIRE(std::abs(both[c][t] - mean) <= 1e-6f);  // two instances in one vector round otherwise
+        }
+    CHECK((five[0] == one[0] && five[1] == one[1] && five[2] == one[0] && five[3] == one[1] && five[4] == one[0]));
+}
+
 TEST_CASE("hostile input and sizes", "[live]") {
     const auto model = small_generator();
     for (const LiveMode mode : {LiveMode::answer, LiveMode::together})

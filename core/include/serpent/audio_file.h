@@ -61,12 +61,21 @@ public:
     /// `frames` is what will be written, or more: it decides between WAV and RF64. Throws Error when the container
     /// cannot hold the format; closest_format() finds one that it can.
     AudioWriter(const std::filesystem::path& path, const AudioFormat& format, std::int64_t frames);
-    ~AudioWriter();  ///< without commit(): removes what was written
+    /// For a recording, whose length nobody knows. The file has its name from the start and is never removed: when the disk
+    /// is full, without commit() or after the end of the process it holds what was written up to the last flush(). wav
+    /// leaves room in its header and becomes an RF64 at 4 GiB. Throws Error when there is such a file and it is not empty.
+    static AudioWriter recording(const std::filesystem::path& path, const AudioFormat& format);
+    ~AudioWriter();  ///< without commit(): removes what was written, unless it is a recording
     AudioWriter(AudioWriter&&) noexcept;
     AudioWriter& operator=(AudioWriter&&) noexcept;
 
+    /// Throws Error (disk full...).
     void write(const float* interleaved, std::size_t n);
-    /// Finishes the file and gives it its name. Throws Error (disk full...) and leaves nothing behind.
+    /// A recording: makes what was written a file that opens, even if this process is killed. No system call waits for the disk.
+    void flush();
+    /// A recording: the same, and survives a power cut. Waits for the disk.
+    void sync();
+    /// Finishes the file and gives it its name. Throws Error (disk full...) and leaves nothing behind but a recording.
     void commit();
 
     std::uint64_t saturated() const noexcept;      ///< samples that did not fit their integer type so far
@@ -74,6 +83,7 @@ public:
 
 private:
     struct Impl;
+    explicit AudioWriter(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
 };
 

@@ -53,14 +53,15 @@ public:
     LiveSession(std::shared_ptr<const GeneratorModel> model, LiveOptions options);
     ~LiveSession();
 
-    /// Call before the first process(), and when the device changes. Throws Error when the model cannot play that: an
-    /// effect model wants a multiple of its channels, or one input and any outputs. ahead_s: a generator works on a thread
-    /// of its own and plays so much later, for blocks so short that a dear sample would not fit into one; 0: in process().
-    /// The samples are the same.
+    /// Call before the first process(), and when the device changes. Throws Error when the model cannot play that, and then
+    /// everything is as before: an effect model wants at least its channels of inputs and of outputs. It plays every whole
+    /// set of them; where that is more than the outputs these get the mean, and outputs left over repeat the first.
+    /// ahead_s: a generator works on a thread of its own and plays so much later, for blocks so short that a dear sample
+    /// would not fit into one; 0: in process(). The samples are the same.
     void prepare(double sample_rate_hz, int max_block, int inputs, int outputs, double ahead_s = 0);
 
     /// in[c], c < inputs; out[c], c < outputs; n samples each, any n; NaN and infinity count as 0. in and out must not
-    /// overlap. A generator hears the mean of the inputs and plays on all outputs.
+    /// overlap. A generator hears the mean of the inputs and plays on all outputs. Does nothing before prepare().
     void process(const float* const* in, float* const* out, int n) noexcept;
 
     /// How much later an input sample comes out, or could be answered, in samples of the device.

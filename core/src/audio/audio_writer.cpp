@@ -30,29 +30,69 @@ int quantise(float sample, double scale, int shift, std::uint64_t& saturated) {
     return static_cast<int>(static_cast<unsigned>(static_cast<std::int64_t>(x)) << shift);
 }
 
+/// libsndfile's code of `format` in the container that `path` names. Throws Error when there is none.
+int format_code(const std::filesystem::path& path, const AudioFormat& format, std::int64_t frames) {
+    const int code = audio::sndfile_format(path, format, frames);
+    if (code == 0) {
+        fail(path, "this file type holds no " + std::string(subtype_name(format.subtype)) + " samples with " +
+                       std::to_string(format.channels) + " channels at " + std::to_string(format.sample_rate) +
+                       " Hz; choose another --subtype or write a .wav");
+    }
+    return code;
+}
+
 } // namespace
 
 struct AudioWriter::Impl {
+    Impl(const std::filesystem::path& name, const AudioFormat& wanted) : path(name), format(wanted) {}
+
     std::filesystem::path path;
     AudioFormat format;
-    std::unique_ptr<AtomicFile> output; // outlives `file`: it removes what `file` still has open
+    std::unique_ptr<AtomicFile> output; // outlives `file`: it removes what `file` still has open; a recording has none
     audio::SndfileHandle file;
+    int container = 0;
+    bool header_has_sizes = false;      // and can be written anew at any time
     std::vector<int> integers;
     std::uint64_t saturated = 0;
     std::int64_t frames = 0;
+
+    const std::filesystem::path& written_path() const noexcept { return output ? output->path() : path; }
 
     void open(int code) {
         SF_INFO info{};
         info.samplerate = format.sample_rate;
         info.channels = format.channels;
         info.format = code;
-        output = std::make_unique<AtomicFile>(path);
-        file.reset(sf_open(output->path().string().c_str(), SFM_WRITE, &info));
+        file.reset(sf_open(written_path().string().c_str(), SFM_WRITE, &info));
         if (!file) fail(path, audio::sndfile_reason(nullptr));
         // The PEAK chunk holds the time of day, and two runs should give the same bytes. In AIFF it stays: libsndfile
         // keeps its room all the same, and then miscounts short files.
-        const int container = code & SF_FORMAT_TYPEMASK;
+        container = code & SF_FORMAT_TYPEMASK;
         if (container != SF_FORMAT_AIFF) sf_command(file.get(), SFC_SET_ADD_PEAK_CHUNK, nullptr, SF_FALSE);
+        header_has_sizes = container != SF_FORMAT_FLAC && container != SF_FORMAT_OGG;
+    }
+
+    void open_recording() {
+        std::error_code none_there;
+        if (std::filesystem::is_regular_file(path, none_there) && std::filesystem::file_size(path, none_there) > 0)
+            fail(path, "there is such a file already, and a recording replaces nothing; choose another name");
+        int code = format_code(path, format, 0);
+        const int type = code & SF_FORMAT_TYPEMASK;
+        if (type == SF_FORMAT_WAV || type == SF_FORMAT_WAVEX) code = SF_FORMAT_RF64 | (code & SF_FORMAT_SUBMASK);
+        open(code);
+        if (container == SF_FORMAT_RF64) sf_command(file.get(), SFC_RF64_AUTO_DOWNGRADE, nullptr, SF_TRUE);
+        flush();
+    }
+
+    void flush() {
+        if (!file || !header_has_sizes) return; // FLAC and OGG are streams: what is there can be read
+        sf_command(file.get(), SFC_UPDATE_HEADER_NOW, nullptr, 0);
+        if (sf_error(file.get()) != SF_ERR_NO_ERROR) fail(path, audio::sndfile_reason(file.get()));
+    }
+
+    void require_room(std::size_t n) const {
+        if (container == SF_FORMAT_AIFF && !audio::fits_32_bit_sizes(format, frames + static_cast<std::int64_t>(n)))
+            fail(path, "AIFF ends at 4 GiB; record into a .wav");
     }
 
     void write_block(const float* interleaved, std::size_t n) {
@@ -69,32 +109,34 @@ struct AudioWriter::Impl {
             }
             written = sf_writef_int(file.get(), integers.data(), static_cast<sf_count_t>(n));
         }
+        frames += std::max<sf_count_t>(0, written);
         if (written != static_cast<sf_count_t>(n)) fail(path, audio::sndfile_reason(file.get()));
-        frames += written;
     }
 
     /// Compressed formats write their last part while closing, where libsndfile reports no error.
     void require_whole() const {
-        if (!std::filesystem::is_regular_file(output->path()) || frames == 0) return;
+        if (!std::filesystem::is_regular_file(written_path()) || frames == 0) return;
         SF_INFO info{};
-        const audio::SndfileHandle check(sf_open(output->path().string().c_str(), SFM_READ, &info));
+        const audio::SndfileHandle check(sf_open(written_path().string().c_str(), SFM_READ, &info));
         if (!check || info.frames != frames) fail(path, "its last part could not be written; is the disk full?");
     }
 };
 
 AudioWriter::AudioWriter(const std::filesystem::path& path, const AudioFormat& format, std::int64_t frames)
-    : impl_(std::make_unique<Impl>()) {
-    const int code = audio::sndfile_format(path, format, frames);
-    if (code == 0) {
-        fail(path, "this file type holds no " + std::string(subtype_name(format.subtype)) + " samples with " +
-                       std::to_string(format.channels) + " channels at " + std::to_string(format.sample_rate) +
-                       " Hz; choose another --subtype or write a .wav");
-    }
+    : impl_(std::make_unique<Impl>(path, format)) {
+    const int code = format_code(path, format, frames);
     const bool aiff = (code & SF_FORMAT_TYPEMASK) == SF_FORMAT_AIFF;
     if (aiff && !audio::fits_32_bit_sizes(format, frames)) fail(path, "AIFF ends at 4 GiB; write a .wav or .flac");
-    impl_->path = path;
-    impl_->format = format;
+    impl_->output = std::make_unique<AtomicFile>(path);
     impl_->open(code);
+}
+
+AudioWriter::AudioWriter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+AudioWriter AudioWriter::recording(const std::filesystem::path& path, const AudioFormat& format) {
+    auto impl = std::make_unique<Impl>(path, format);
+    impl->open_recording();
+    return AudioWriter(std::move(impl));
 }
 
 AudioWriter::~AudioWriter() = default;
@@ -105,6 +147,7 @@ void AudioWriter::write(const float* interleaved, std::size_t n) {
     const std::size_t channels = static_cast<std::size_t>(impl_->format.channels);
     for (std::size_t done = 0; done < n;) {
         const std::size_t block = std::min(block_frames, n - done);
+        impl_->require_room(block);
         impl_->write_block(interleaved + done * channels, block);
         done += block;
     }
@@ -116,7 +159,14 @@ void AudioWriter::commit() {
     const int error = sf_close(self.file.release());
     if (error != 0) fail(self.path, sf_error_number(error));
     self.require_whole();
-    self.output->commit();
+    if (self.output) self.output->commit();
+}
+
+void AudioWriter::flush() { impl_->flush(); }
+
+void AudioWriter::sync() {
+    impl_->flush();
+    if (impl_->file) sf_write_sync(impl_->file.get());
 }
 
 std::uint64_t AudioWriter::saturated() const noexcept { return impl_->saturated; }

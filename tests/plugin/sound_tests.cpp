@@ -171,8 +171,13 @@ TEST_CASE("nothing in the callback allocates, locks or calls the system", "[soun
     juce::AudioBuffer<float> audio(&channel, 1, 128);
     juce::MidiBuffer midi;
     midi.addEvent(juce::MidiMessage::controllerEvent(1, 7, 3), 5);
+    const std::vector<unsigned char> dump(300, 0x42);
+    for (const int length : {1, 5, 9, 300}) midi.addEvent(juce::MidiMessage::createSysExMessage(dump.data(), length), 6);
     std::mt19937 random(1);
-    const auto block = [&] { ready.processor->processBlock(audio, midi); };
+    const auto block = [&] {
+        ready.processor->processBlock(audio, midi);
+        ready.processor->processBlockBypassed(audio, midi);
+    };
     block();
     std::vector<std::string> called;
     for (int i = 0; i < 400 && called.empty(); ++i) {

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -29,8 +30,9 @@ struct AudioFormat {
 };
 
 /// Streams a file. Integer samples are scaled so that full scale is 1 (pcm16: / 32768), which float holds exactly up to
-/// pcm24; pcm32 and double are rounded once. Throws Error, naming the file, when it is missing, a directory, not
-/// readable, empty, no audio, or shorter than its own header says.
+/// pcm24; pcm32 and double are rounded once. WAV, RF64, W64, AIFF and CAF files that a recorder never finished, that were cut
+/// off or that lack padding are read as far as they go, with a note(). Throws Error, naming the file, when it is missing, a
+/// directory, not readable, empty or no audio.
 class AudioReader {
 public:
     explicit AudioReader(const std::filesystem::path& path);
@@ -39,6 +41,7 @@ public:
     AudioReader& operator=(AudioReader&&) noexcept;
 
     const AudioFormat& format() const noexcept;
+    const std::string& note() const noexcept;  ///< what is wrong with the file, which was read all the same; names it
     std::int64_t frames() const noexcept;    ///< in the whole file, at least 1
     std::int64_t position() const noexcept;  ///< the frame that read() gives next
 
@@ -97,13 +100,14 @@ struct AudioBuffer {
     int sample_rate = 48000;  ///< Hz
     std::vector<std::vector<float>> channels;
     Subtype subtype = Subtype::float32;  ///< that of the file it came from
+    std::string note{};                  ///< AudioReader::note() of that file
 
     std::size_t frames() const noexcept { return channels.empty() ? 0 : channels.front().size(); }
 };
 
 AudioBuffer read_audio(const std::filesystem::path& path);
-/// The mean of a file's channels at another rate; `file_rate_hz`, if not null, gets its own.
-std::vector<float> read_mono(const std::filesystem::path& path, int rate_hz, int* file_rate_hz = nullptr);
+/// The mean of a file's channels at another rate; `file_rate_hz` and `note`, if not null, get its own.
+std::vector<float> read_mono(const std::filesystem::path& path, int rate_hz, int* file_rate_hz = nullptr, std::string* note = nullptr);
 /// At another rate, band-limited and without delay: ceil(frames * sample_rate_hz / buffer.sample_rate) frames. Throws Error
 /// unless both rates are positive.
 AudioBuffer resampled(const AudioBuffer& buffer, int sample_rate_hz);

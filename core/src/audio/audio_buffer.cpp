@@ -20,6 +20,7 @@ AudioBuffer read_audio(const std::filesystem::path& path) {
     AudioBuffer buffer;
     buffer.sample_rate = reader.format().sample_rate;
     buffer.subtype = reader.format().subtype;
+    buffer.note = reader.note();
     // A header may promise far more than the file holds, so memory follows what was really read.
     buffer.channels.resize(channels);
     std::vector<float> block(block_frames * channels);
@@ -40,6 +41,7 @@ AudioBuffer resampled(const AudioBuffer& buffer, int sample_rate_hz) {
     AudioBuffer out;
     out.sample_rate = sample_rate_hz;
     out.subtype = buffer.subtype;
+    out.note = buffer.note;
     out.channels.resize(buffer.channels.size());
     audio::Resampler resampler(buffer.sample_rate, sample_rate_hz, static_cast<int>(buffer.channels.size()));
     resampler.process(buffer.channels, out.channels);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "audio/sndfile_handle.h"
+#include "audio/mended_file.h"
 
 #include "serpent/errors.h"
 
@@ -38,14 +38,17 @@ void require_readable_file(const std::filesystem::path& path) {
 
 struct AudioReader::Impl {
     std::filesystem::path path;
+    std::unique_ptr<audio::MendedFile> mended;  // null: the file is whole, or none that can be mended
     audio::SndfileHandle file;
     AudioFormat format;
+    std::string note;
     std::int64_t frames = 0;
     std::int64_t position = 0;
 
     void open() {
+        file.reset();  // before the position of `mended` is that of another
         SF_INFO info{};
-        file.reset(sf_open(path.string().c_str(), SFM_READ, &info));
+        file.reset(mended ? mended->open(info) : sf_open(path.string().c_str(), SFM_READ, &info));
         if (!file) {
             fail(path, "it is not an audio file that can be read here (" + audio::sndfile_reason(nullptr) + ")");
         }
@@ -97,8 +100,9 @@ struct AudioReader::Impl {
 AudioReader::AudioReader(const std::filesystem::path& path) : impl_(std::make_unique<Impl>()) {
     impl_->path = path;
     require_readable_file(path);
+    impl_->mended = audio::MendedFile::mend(path);
     impl_->open();
-    audio::require_complete_container(path);
+    if (impl_->mended && !impl_->mended->fault().empty()) impl_->note = path.string() + ": " + impl_->mended->fault();
     if (impl_->frames == SF_COUNT_MAX) impl_->count_frames();
     if (impl_->frames < 1) fail(path, "it holds no audio (0 samples)");
 }
@@ -108,6 +112,7 @@ AudioReader::AudioReader(AudioReader&&) noexcept = default;
 AudioReader& AudioReader::operator=(AudioReader&&) noexcept = default;
 
 const AudioFormat& AudioReader::format() const noexcept { return impl_->format; }
+const std::string& AudioReader::note() const noexcept { return impl_->note; }
 std::int64_t AudioReader::frames() const noexcept { return impl_->frames; }
 std::int64_t AudioReader::position() const noexcept { return impl_->position; }
 

@@ -4,9 +4,10 @@
 
 namespace serpent {
 
-std::vector<float> read_mono(const std::filesystem::path& path, int rate_hz, int* file_rate_hz) {
+std::vector<float> read_mono(const std::filesystem::path& path, int rate_hz, int* file_rate_hz, std::string* note) {
     const AudioBuffer audio = read_audio(path);
     if (file_rate_hz) *file_rate_hz = audio.sample_rate;
+    if (note) *note = audio.note;
     audio::Planar mono{std::vector<float>(audio.frames())};
     const float share = 1.0f / static_cast<float>(audio.channels.size());
     for (const auto& channel : audio.channels)

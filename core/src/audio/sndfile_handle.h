@@ -31,8 +31,4 @@ int integer_bits(Subtype subtype) noexcept;
 /// Whether `frames` fit a container whose sizes are 32 bits wide (WAV, AIFF), with some room for its header.
 bool fits_32_bit_sizes(const AudioFormat& format, std::int64_t frames) noexcept;
 
-/// Throws Error when the chunk that holds the samples of a RIFF, RF64 or AIFF file goes on past the end of the file, or
-/// was never filled in. libsndfile plays what is there and says nothing.
-void require_complete_container(const std::filesystem::path& path);
-
 } // namespace serpent::audio

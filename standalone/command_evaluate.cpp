@@ -49,6 +49,8 @@ struct Scored {
 serpent::AudioBuffer read_checked(const serpent::Take& take, int latency_samples, serpent::AudioBuffer& wet) {
     serpent::AudioBuffer dry = serpent::read_audio(take.dry);
     wet = serpent::read_audio(take.wet);
+    for (const std::string& note : {dry.note, wet.note})
+        if (!note.empty()) std::cerr << "note: " << note << '\n';
     const auto differ = [&](const std::string& what, auto a, auto b) {
         throw serpent::Error(take.dry.string() + " has " + std::to_string(a) + what + " and " + take.wet.string() + " " +
                              std::to_string(b) + "; evaluate compares sample by sample, so give two that match");

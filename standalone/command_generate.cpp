@@ -91,7 +91,11 @@ struct Job {
 void run(const Arguments& a) {
     if (fs::is_directory(a.output)) throw serpent::Error(a.output.string() + " is a folder; -o names the audio file to write");
     Job job{a, load_generator(a.model), {}, 0};
-    if (!a.prompt.empty()) job.prompt = serpent::read_mono(a.prompt, job.model->config.sample_rate);
+    if (!a.prompt.empty()) {
+        std::string note;
+        job.prompt = serpent::read_mono(a.prompt, job.model->config.sample_rate, nullptr, &note);
+        if (!note.empty()) std::cerr << "note: " << note << '\n';
+    }
     if (a.keep_prompt && a.prompt.empty()) throw serpent::Error("--keep-prompt goes with --prompt FILE");
     job.samples = static_cast<std::size_t>(std::llround(a.seconds * job.model->config.sample_rate));
     (void)generator_options(a.sampling, *job.model);  // mistakes first

@@ -32,8 +32,9 @@ constexpr const char* examples =
     "  serpent render comp.safetensors song.wav -o chorus.wav --start 61.5 --end 93\n"
     "\n"
     "Files may be WAV, FLAC, AIFF, OGG and more, of any rate and number of channels; the output keeps the input's\n"
-    "length, rate and sample format. Each channel goes through a mono model on its own. Float is never clipped;\n"
-    "integers saturate at full scale, and the samples that did are counted at the end.\n";
+    "length, rate and sample format, its titles and markers, and in WAV bext, iXML and loops. Each channel goes through a\n"
+    "mono model on its own. Float is never clipped; integers saturate at full scale, and the samples that did are counted\n"
+    "at the end.\n";
 
 constexpr std::size_t files_at_once = 4; // on a GPU, which is faster than reading and writing one file
 
@@ -144,6 +145,12 @@ std::string report_text(const Job& job, const serpent::RenderFileReport& report,
     if (!options.subtype && report.output.subtype != report.input.subtype) {
         out << "  stored as " << serpent::subtype_name(report.output.subtype)
                   << ", the closest this file type has to " << serpent::subtype_name(report.input.subtype) << '\n';
+    }
+    if (!report.note.empty()) out << "  note: " << report.note << '\n';
+    if (!report.not_kept.empty()) {
+        out << "  not kept, since this type of file has no place for it: ";
+        for (std::size_t i = 0; i < report.not_kept.size(); ++i) out << (i ? ", " : "") << report.not_kept[i];
+        out << '\n';
     }
     if (!report.warm) {
         out << "  note: the model remembers longer than the " << text("%.0f s", report.warm_up_s)

@@ -239,6 +239,7 @@ void Session::load_cabinet(const juce::File& file) {
             if (impulse) try {
                     chain_.cabinet.load(impulse->audio);
                     cabinet_ = {impulse, {}, {}, false};
+                    if (!impulse->audio->note.empty()) notice_ = juce::String::fromUTF8(impulse->audio->note.c_str());
                 } catch (const std::exception& error) {
                     problem = juce::String(impulse->file.path) + ": " + message(error);
                 }

@@ -175,7 +175,7 @@ TEST_CASE("render refuses malformed input with one line that names it", "[comman
     };
     std::string no_channels = wav;
     no_channels[22] = 0;
-    write("truncated.wav", wav.substr(0, 5000));
+    write("truncated.wav", wav.substr(0, 44));
     write("empty.wav", "");
     write("text.wav", "not a sound");
     write("no_channels.wav", no_channels);
@@ -197,6 +197,23 @@ TEST_CASE("render refuses malformed input with one line that names it", "[comman
         CHECK_THAT(result.err, Catch::Contains(name) && Catch::Contains(message));
         CHECK(bench.count() == before);
     }
+}
+
+TEST_CASE("render reads what a recorder left behind, keeps what goes with it, and says what it could not", "[command]") {
+    const Bench bench;
+    const std::string wav = bytes_of(bench / "in.wav"), title = "LIST" + std::string("\x16\0\0\0INFOIENG\x0a\0\0\0Somebody \0", 30);
+    std::ofstream(bench / "truncated.wav", std::ios::binary) << wav.substr(0, 5000);
+    std::ofstream(bench / "titled.wav", std::ios::binary) << wav << title;
+    const CommandResult cut = bench.render({bench.name("truncated.wav"), "-o", bench.name("out.wav")});
+    CHECK(cut.status == 0);
+    CHECK_THAT(cut.err, Catch::Contains("note: ") && Catch::Contains("truncated.wav: its header promises"));
+    CHECK(read_audio(bench / "out.wav").frames() == (5000 - 44) / 2);
+    const CommandResult kept = bench.render({bench.name("titled.wav"), "-o", bench.name("out.wav")});
+    CHECK(kept.err.find("not kept") == std::string::npos);
+    CHECK(bytes_of(bench / "out.wav").find("Somebody") != std::string::npos);
+    const CommandResult dropped = bench.render({bench.name("titled.wav"), "-o", bench.name("out.flac")});
+    CHECK(dropped.status == 0);
+    CHECK_THAT(dropped.err, Catch::Contains("not kept") && Catch::Contains("INFO IENG"));
 }
 
 TEST_CASE("render refuses outputs that cannot be", "[command]") {

@@ -40,6 +40,7 @@ public:
     AudioReader(AudioReader&&) noexcept;
     AudioReader& operator=(AudioReader&&) noexcept;
 
+    const std::filesystem::path& path() const noexcept;
     const AudioFormat& format() const noexcept;
     const std::string& note() const noexcept;  ///< what is wrong with the file, which was read all the same; names it
     std::int64_t frames() const noexcept;    ///< in the whole file, at least 1
@@ -72,6 +73,10 @@ public:
     AudioWriter(AudioWriter&&) noexcept;
     AudioWriter& operator=(AudioWriter&&) noexcept;
 
+    /// Before the first write(): keeps what the file of `from` carries besides its samples (texts, bext, iXML, cue points and their
+    /// labels, sampler loops and other chunks), for a file that holds `frames` frames of it from `first_frame` on. Positions
+    /// move along. Returns what this type of file has no place for, in words.
+    std::vector<std::string> keep_metadata(const AudioReader& from, std::int64_t first_frame, std::int64_t frames);
     /// Throws Error (disk full...).
     void write(const float* interleaved, std::size_t n);
     /// A recording: makes what was written a file that opens, even if this process is killed. No system call waits for the disk.

@@ -10,6 +10,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace serpent {
 
@@ -32,6 +34,8 @@ struct RenderFileReport {
     std::uint64_t saturated = 0; ///< samples that did not fit the output's integers
     double warm_up_s = 0.0;      ///< how much of the input before start_s went through the model first
     bool warm = true;            ///< whether that was all of it, or long enough for the model to forget what was before
+    std::string note{};          ///< AudioReader::note() of the input
+    std::vector<std::string> not_kept{};  ///< what the input carries besides its samples and the output cannot
 };
 
 /// Thrown when on_progress() asked to stop. Nothing was written.
@@ -42,7 +46,7 @@ public:
 
 /// Streams `input` through `model` into `output`, which appears whole or not at all and has the rate of the input and
 /// its length (or that of the part). A model of one channel is applied to each channel with a state of its own; a model
-/// of n channels takes n, or one, which is then given to all n. At another rate than the model's the audio is resampled
+/// of n channels takes n, or one, which is then given to all n. Texts, markers and other data of the input are kept. At another rate than the model's the audio is resampled
 /// around it and every sample keeps its place. Throws Error naming the file, also for NaN in the input or the output.
 RenderFileReport render_file(std::shared_ptr<const Model> model, const std::filesystem::path& input,
                              const std::filesystem::path& output, const RenderFileOptions& options = {});

@@ -112,6 +112,7 @@ AudioReader::AudioReader(AudioReader&&) noexcept = default;
 AudioReader& AudioReader::operator=(AudioReader&&) noexcept = default;
 
 const AudioFormat& AudioReader::format() const noexcept { return impl_->format; }
+const std::filesystem::path& AudioReader::path() const noexcept { return impl_->path; }
 const std::string& AudioReader::note() const noexcept { return impl_->note; }
 std::int64_t AudioReader::frames() const noexcept { return impl_->frames; }
 std::int64_t AudioReader::position() const noexcept { return impl_->position; }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "audio/metadata.h"
 #include "audio/sndfile_handle.h"
 #include "model/atomic_file.h"
 
@@ -12,6 +13,7 @@ namespace serpent {
 
 namespace {
 
+constexpr std::int64_t most_metadata_bytes = 16 << 20;
 constexpr std::size_t block_frames = 4096; // libvorbis takes stack in proportion to what it is given at once
 
 [[noreturn]] void fail(const std::filesystem::path& path, const std::string& reason) {
@@ -52,6 +54,7 @@ struct AudioWriter::Impl {
     audio::SndfileHandle file;
     int container = 0;
     bool header_has_sizes = false;      // and can be written anew at any time
+    std::string behind;                 // chunks that follow the samples
     std::vector<int> integers;
     std::uint64_t saturated = 0;
     std::int64_t frames = 0;
@@ -143,6 +146,15 @@ AudioWriter::~AudioWriter() = default;
 AudioWriter::AudioWriter(AudioWriter&&) noexcept = default;
 AudioWriter& AudioWriter::operator=(AudioWriter&&) noexcept = default;
 
+std::vector<std::string> AudioWriter::keep_metadata(const AudioReader& from, std::int64_t first_frame, std::int64_t frames) {
+    Impl& self = *impl_;
+    const bool large = self.container != SF_FORMAT_RF64 && !audio::fits_32_bit_sizes(self.format, frames + most_metadata_bytes);
+    audio::Metadata metadata = audio::copy_metadata(from.path(), self.file.get(), self.container, {first_frame, frames, from.frames()},
+                                                    large ? 32768 : most_metadata_bytes);
+    self.behind = std::move(metadata.behind);
+    return std::move(metadata.not_kept);
+}
+
 void AudioWriter::write(const float* interleaved, std::size_t n) {
     const std::size_t channels = static_cast<std::size_t>(impl_->format.channels);
     for (std::size_t done = 0; done < n;) {
@@ -158,6 +170,9 @@ void AudioWriter::commit() {
     if (!self.file) return;
     const int error = sf_close(self.file.release());
     if (error != 0) fail(self.path, sf_error_number(error));
+    if (!self.behind.empty() && std::filesystem::is_regular_file(self.written_path()) &&
+        !audio::append_chunks(self.written_path(), self.behind))
+        fail(self.path, "there is no room for its last part; is the disk full?");
     self.require_whole();
     if (self.output) self.output->commit();
 }

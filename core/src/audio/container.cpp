@@ -67,13 +67,6 @@ private:
         return text;
     }
 
-    static std::uint64_t number(const std::string& text, std::size_t at, std::size_t n, bool big_endian) {
-        std::uint64_t value = 0;
-        for (std::size_t i = 0; i < n; ++i)
-            value = value << 8 | static_cast<unsigned char>(text[at + (big_endian ? i : n - 1 - i)]);
-        return value;
-    }
-
     /// What looks like a chunk: its id is text.
     std::optional<Chunk> chunk_at(std::uint64_t at) {
         if (at > end_ || end_ - at < d_->header_bytes()) return std::nullopt;
@@ -81,7 +74,7 @@ private:
         if (header.size() < d_->header_bytes()) return std::nullopt;
         const bool text = std::all_of(header.begin(), header.begin() + 4, [](char c) { return c >= 0x20 && c <= 0x7e; });
         if (!text) return std::nullopt;
-        Chunk chunk{header.substr(0, d_->id_bytes), at + d_->header_bytes(), number(header, d_->id_bytes, d_->size_bytes, d_->big_endian), 0};
+        Chunk chunk{header.substr(0, d_->id_bytes), at + d_->header_bytes(), decoded(header.substr(d_->id_bytes), d_->big_endian), 0};
         if (d_->size_has_header) chunk.stated -= std::min<std::uint64_t>(chunk.stated, d_->header_bytes());
         chunk.size = std::min(chunk.stated, end_ - chunk.begin);
         return chunk;
@@ -104,7 +97,7 @@ private:
 
     void remember_ds64(const Chunk& chunk) {
         const std::string sizes = bytes(chunk.begin, std::min<std::uint64_t>(16, chunk.size));  // of all, then of the samples
-        if (sizes.size() == 16) samples_in_ds64_ = number(sizes, 8, 8, false);
+        if (sizes.size() == 16) samples_in_ds64_ = decoded(sizes.substr(8), false);
     }
 
     void measure_samples(Chunk& chunk) {
@@ -138,6 +131,12 @@ std::string encoded(std::uint64_t value, std::size_t bytes, bool big_endian) {
     std::string text(bytes, '\0');
     for (std::size_t i = 0; i < bytes; ++i) text[big_endian ? bytes - 1 - i : i] = static_cast<char>(value >> 8 * i & 0xff);
     return text;
+}
+
+std::uint64_t decoded(std::string_view bytes, bool big_endian) noexcept {
+    std::uint64_t value = 0;
+    for (std::size_t i = 0; i < bytes.size(); ++i) value = value << 8 | static_cast<unsigned char>(bytes[big_endian ? i : bytes.size() - 1 - i]);
+    return value;
 }
 
 std::string Dialect::header(const std::string& id, std::uint64_t size) const {

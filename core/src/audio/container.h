@@ -7,6 +7,7 @@
 #include <istream>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace serpent::audio {
@@ -54,5 +55,6 @@ struct Container {
 std::optional<Container> read_container(std::istream& file, std::uint64_t file_bytes);
 
 std::string encoded(std::uint64_t value, std::size_t bytes, bool big_endian);
+std::uint64_t decoded(std::string_view bytes, bool big_endian) noexcept;
 
 } // namespace serpent::audio

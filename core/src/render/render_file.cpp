@@ -85,6 +85,7 @@ public:
           section_(section_of(reader_, *model, input, options)),
           renderer_(channel_renderer(model)), writer_(writer()) {
         report_.input = reader_.format();
+        report_.note = reader_.note();
         report_.frames = section_.end - section_.start;
         report_.warm_up_s = static_cast<double>(section_.start - section_.warm_up) / reader_.format().sample_rate;
         report_.warm = section_.warm_up == 0 || memory_s(*model) <= report_.warm_up_s;
@@ -130,7 +131,9 @@ private:
         if (options_.subtype) format.subtype = *options_.subtype;
         else format = closest_format(output_, format);
         report_.output = format;
-        return AudioWriter(output_, format, section_.end - section_.start);
+        AudioWriter fresh(output_, format, section_.end - section_.start);
+        report_.not_kept = fresh.keep_metadata(reader_, section_.start, section_.end - section_.start);
+        return fresh;
     }
 
     /// n interleaved frames: as they are for the mix, with the input's gain for the model.

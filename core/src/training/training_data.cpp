@@ -28,6 +28,8 @@ struct Recording {
 
 Recording read_pair(const fs::path& dry, const fs::path& wet, std::vector<std::string>& notes) {
     Recording r{read_audio(dry), read_audio(wet), {}};
+    for (const std::string& note : {r.dry.note, r.wet.note})
+        if (!note.empty()) notes.push_back("note: " + note);
     check_pair(r.dry, r.wet, dry, wet, notes);
     r.layout = recognise(r.dry.channels.front(), r.dry.sample_rate);
     return r;

@@ -78,20 +78,25 @@ std::shared_ptr<const Impulse> make_impulse(SourceFile file, juce::MemoryBlock b
     const juce::TemporaryFile temporary("." + file.path.fromLastOccurrenceOf(".", false, false));
     if (!temporary.getFile().replaceWithData(bytes.getData(), bytes.getSize()))
         throw Error("no room for a temporary file in " + temporary.getFile().getParentDirectory().getFullPathName().toStdString());
+    const std::filesystem::path path = temporary.getFile().getFullPathName().toStdString();
     const std::string shown = (file.path.isEmpty() ? file.name : file.path).toStdString();
+    const auto in_the_users_terms = [&](const std::string& text) {
+        return juce::String(text).replace(temporary.getFile().getFullPathName(), juce::String(shown)).toStdString();
+    };
     auto audio = std::make_shared<AudioBuffer>();
     try {
-        const AudioFormat format = AudioReader(temporary.getFile().getFullPathName().toStdString()).format();
-        const std::int64_t frames = AudioReader(temporary.getFile().getFullPathName().toStdString()).frames();
+        const AudioReader reader(path);
+        const AudioFormat format = reader.format();
         if (format.channels > 2)
             throw Error(shown + " has " + std::to_string(format.channels) + " channels; an impulse response has one or two");
-        if (!(static_cast<double>(frames) <= longest_impulse_s * format.sample_rate))
+        if (!(static_cast<double>(reader.frames()) <= longest_impulse_s * format.sample_rate))
             throw Error(shown + " is longer than " + std::to_string(static_cast<int>(longest_impulse_s)) +
                         " s; an impulse response of a cabinet takes less than one");
-        *audio = read_audio(temporary.getFile().getFullPathName().toStdString());
-    } catch (const Error& error) {  // in the user's terms, not the temporary file's
-        throw Error(juce::String(error.what()).replace(temporary.getFile().getFullPathName(), juce::String(shown)).toStdString());
+        *audio = read_audio(path);
+    } catch (const Error& error) {
+        throw Error(in_the_users_terms(error.what()));
     }
+    audio->note = in_the_users_terms(audio->note);
     auto impulse = std::make_shared<Impulse>();
     impulse->audio = std::move(audio);
     impulse->file = finished(std::move(file), std::move(bytes));

@@ -52,7 +52,11 @@ std::string lost_text(const Recorder& recorder) {
 
 /// How the recording does, in one line.
 std::string recording_line(const Recorder& recorder) {
-    if (const auto trouble = recorder.trouble()) return text("RECORDING STOPPED at %.0f s: ", recorder.seconds()) + *trouble;
+    if (std::optional<std::string> why = recorder.trouble()) {
+        const std::string known = "cannot write " + recorder.path().string() + ": ";  // the reason has to fit a line
+        if (why->starts_with(known)) why->erase(0, known.size());
+        return text("RECORDING STOPPED at %.0f s: ", recorder.seconds()) + *why;
+    }
     if (recorder.lost_samples() > 0) return "RECORDING HAS GAPS: " + lost_text(recorder);
     return text("recording, %.0f s", recorder.seconds());
 }
@@ -65,7 +69,7 @@ public:
         if (!recorder_) return;
         if (!stopped_ && recorder_->trouble()) {
             stopped_ = true;
-            std::cerr << "serpent: " << recording_line(*recorder_) << "; the file holds what came before" << std::endl;
+            std::cerr << "serpent: " << recording_line(*recorder_) << "; " << recorder_->path().string() << " holds what came before" << std::endl;
         }
         if (!gaps_ && recorder_->lost_samples() > 0) {
             gaps_ = true;

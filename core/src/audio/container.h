@@ -54,6 +54,7 @@ struct Container {
 /// None when this is none of these containers, or has no chunk with samples. Reads headers only.
 std::optional<Container> read_container(std::istream& file, std::uint64_t file_bytes);
 
+/// In so many bytes, at most eight.
 std::string encoded(std::uint64_t value, std::size_t bytes, bool big_endian);
 std::uint64_t decoded(std::string_view bytes, bool big_endian) noexcept;
 

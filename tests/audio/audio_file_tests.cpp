@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Formats that come back as they were written, and outputs that appear whole or not at all.
+#include "audio/file_bytes.h"
 #include "audio/temporary_folder.h"
 
 #include "serpent/audio_file.h"
@@ -11,7 +12,6 @@
 #include <cmath>
 #include <csignal>
 #include <cstring>
-#include <fstream>
 #include <random>
 #include <string>
 #include <vector>
@@ -37,11 +37,6 @@ AudioBuffer noise(int channels, std::size_t frames, int bits, int sample_rate = 
         if (frames > 0) channel[0] = -1.0f; // the one full-scale value that an integer holds
     }
     return buffer;
-}
-
-std::string bytes_of(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
 }
 
 struct Case {
@@ -128,9 +123,9 @@ TEST_CASE("two runs write the same bytes", "[audio]") {
         CAPTURE(name);
         const Subtype subtype = std::string(name) == "x.flac" ? Subtype::pcm24 : Subtype::float32;
         write_audio(folder / name, noise(2, 5000, 0), subtype);
-        const std::string first = bytes_of(folder / name);
+        const std::string first = read_bytes(folder / name);
         write_audio(folder / name, noise(2, 5000, 0), subtype);
-        CHECK(bytes_of(folder / name) == first);
+        CHECK(read_bytes(folder / name) == first);
     }
 }
 
@@ -143,7 +138,7 @@ TEST_CASE("a WAV that needs more than 4 GiB is an RF64", "[audio]") {
         AudioWriter writer(folder / "long.wav", format, count);
         writer.write(frames.data(), 100);
         writer.commit();
-        CHECK(bytes_of(folder / "long.wav").substr(0, 4) == container);
+        CHECK(read_bytes(folder / "long.wav").substr(0, 4) == container);
         const AudioBuffer read = read_audio(folder / "long.wav");
         CHECK(read.channels == std::vector(2, std::vector(100, 0.5f)));
     }
@@ -218,13 +213,13 @@ TEST_CASE("the closest format loses nothing where it can", "[audio]") {
 TEST_CASE("without commit nothing appears and what was there stays", "[audio]") {
     const TemporaryFolder folder;
     write_audio(folder / "x.wav", noise(1, 10, 0), Subtype::float32);
-    const std::string before = bytes_of(folder / "x.wav");
+    const std::string before = read_bytes(folder / "x.wav");
     {
         AudioWriter writer(folder / "x.wav", {48000, 1, Subtype::float32}, 1000);
         const std::vector<float> ones(1000, 1.0f);
         writer.write(ones.data(), 1000);
     }
-    CHECK(bytes_of(folder / "x.wav") == before);
+    CHECK(read_bytes(folder / "x.wav") == before);
     CHECK(folder.count() == 1);
 }
 
@@ -252,7 +247,7 @@ TEST_CASE("a recording is there from the start, opens at any moment and outlives
         CHECK((read_audio(path).channels == sound.channels));
     }
     // A short one is plain WAV, with room in front of its format for the sizes of an RF64.
-    const std::string header = bytes_of(folder / "x.wav").substr(0, 64);
+    const std::string header = read_bytes(folder / "x.wav").substr(0, 64);
     CHECK(header.substr(0, 4) == "RIFF");
     CHECK(header.substr(12, 4) == "JUNK");
     CHECK(header.find("fmt ") >= 12 + 8 + 24);

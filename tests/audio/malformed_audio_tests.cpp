@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Every broken input gets one error that names the file and what is wrong with it.
+#include "audio/file_bytes.h"
 #include "audio/temporary_folder.h"
 
 #include "serpent/audio_file.h"
@@ -8,7 +9,6 @@
 #include <catch2/catch.hpp>
 
 #include <cstdint>
-#include <fstream>
 #include <limits>
 #include <string>
 #include <vector>
@@ -36,15 +36,6 @@ std::string wav(const WavHeader& header, std::size_t payload_bytes) {
            little_endian(static_cast<std::uint64_t>(header.sample_rate * frame_bytes), 4) +
            little_endian(static_cast<std::uint64_t>(frame_bytes), 2) + little_endian(16, 2) + "data" +
            little_endian(header.data_bytes, 4) + std::string(payload_bytes, '\1');
-}
-
-void write_bytes(const std::filesystem::path& path, const std::string& bytes) {
-    std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-}
-
-std::string read_bytes(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
 }
 
 /// The message of the error that reading the whole file gives; empty if it gives none.

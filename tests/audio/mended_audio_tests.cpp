@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What recorders that died and programs that forget padding leave behind is read, and said.
 #include "audio/container.h"
+#include "audio/file_bytes.h"
 #include "audio/mended_file.h"
 #include "audio/temporary_folder.h"
 #include "random.h"
@@ -9,7 +10,6 @@
 
 #include <catch2/catch.hpp>
 
-#include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -21,15 +21,6 @@ using serpent::audio::MendedFile;
 namespace {
 
 constexpr std::size_t frames = 1001;
-
-void write_bytes(const std::filesystem::path& path, const std::string& bytes) {
-    std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-}
-
-std::string read_bytes(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
 
 /// Mono, 24 bits: an odd number of bytes.
 AudioBuffer sound() {
@@ -104,6 +95,10 @@ TEST_CASE("recordings that were never finished are read to their end, with a not
         write_bytes(folder / c.name, c.bytes);
         check_read(folder / c.name);
     }
+    std::string note;
+    CHECK(read_mono(folder / "a.wav", 24000, nullptr, &note).size() >= frames / 2);
+    CHECK_THAT(note, Catch::Contains("a.wav"));
+    CHECK(resampled(read_audio(folder / "a.wav"), 44100).note == note);
     // Legal, and no reason for a note.
     write_bytes(folder / "open.caf", replaced(caf, in_caf, be(~std::uint64_t{0}, 8)));
     CHECK(read_audio(folder / "open.caf").channels == sound().channels);

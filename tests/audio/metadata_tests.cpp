@@ -2,6 +2,7 @@
 // What a file carries besides its samples comes along, moved with the part that is kept, or is named.
 #include "audio/chunk_edit.h"
 #include "audio/container.h"
+#include "audio/file_bytes.h"
 #include "audio/temporary_folder.h"
 #include "random.h"
 #include "serpent/audio_file.h"
@@ -46,10 +47,6 @@ std::string rich_wav() {
                                chunk("cue ", audio::cue_of(places)) + chunk("LIST", audio::labels_of(places)) + chunk("LIST", info) +
                                chunk("smpl", smpl) + chunk("acid", "odd");
     return "RIFF" + le(chunks.size() + 4) + "WAVE" + chunks;
-}
-
-void write_bytes(const std::filesystem::path& path, const std::string& bytes) {
-    std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
 /// Copies frames [first, first + n) with all that goes with them.

@@ -44,7 +44,8 @@ void Processor::processBlockBypassed(juce::AudioBuffer<float>& audio, juce::Midi
 
 void Processor::play(juce::AudioBuffer<float>& audio, const juce::MidiBuffer& midi, bool bypassed) {
     for (const auto event : midi) {  // as bytes: a juce::MidiMessage of more than eight of them allocates
-        if (event.numBytes >= 2 && (event.data[0] & 0xf0) == 0xc0) midi_program_.store(event.data[1] & 0x7f, std::memory_order_relaxed);
+        const bool program_change = event.numBytes >= 2 && (event.data[0] & 0xf0) == 0xc0;
+        if (program_change) midi_program_.store(event.data[1] & 0x7f, std::memory_order_relaxed);
     }
     if (audio.getNumSamples() == 0 || audio.getNumChannels() == 0) return;
     const juce::ScopedNoDenormals no_denormals;

@@ -115,15 +115,18 @@ std::string denied() {
     return {};
 }
 
-std::string counted(unsigned int count, const std::string& what) { return std::to_string(count) + " " + what + (count == 1 ? "" : "s"); }
+std::string counted(unsigned int count, const std::string& what) {
+    return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
 
 void check_channels(const AudioDeviceInfo& device, unsigned int first, unsigned int count, bool input) {
     const unsigned int there = input ? device.inputs : device.outputs;
     if (first + count <= there) return;
-    const std::string what = input ? "input" : "output", wanted = "'" + device.name + "' has " + counted(there, what) + "; ";
+    const std::string what = input ? "input" : "output", number = std::to_string(first + 1);
+    const std::string has = "'" + device.name + "' has " + counted(there, what) + "; ";
     if (first >= there)
-        throw serpent::Error(wanted + "there is no " + what + " " + std::to_string(first + 1) + ", choose another --" + what + "-channel");
-    throw serpent::Error(wanted + "from " + std::to_string(first + 1) + " on there are " + std::to_string(there - first) + ", not " +
+        throw serpent::Error(has + "there is no " + what + " " + number + ", choose another --" + what + "-channel");
+    throw serpent::Error(has + "from " + number + " on there are " + std::to_string(there - first) + ", not " +
                          std::to_string(count) + "; choose fewer with --" + what + "s or another --" + what + "-channel");
 }
 

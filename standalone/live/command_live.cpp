@@ -100,8 +100,8 @@ Loaded load_effect_session(const Arguments& a, serpent::LiveOptions options) {
     const std::vector<float> values = control_values(model, a.controls);
     for (std::size_t i = 0; i < values.size(); ++i) model.config.controls[i].default_value = values[i];
     options.stream.rate_mode = a.scale_rate ? serpent::RateMode::scale_dt : serpent::RateMode::resample;
-    const int channels = model.config.channels;
-    return {std::make_unique<serpent::LiveSession>(std::make_shared<const serpent::Model>(std::move(model)), options), {}, 0, channels};
+    const auto shared = std::make_shared<const serpent::Model>(std::move(model));
+    return {std::make_unique<serpent::LiveSession>(shared, options), {}, 0, shared->config.channels};
 }
 
 /// Says what was recorded; returns why that is not all.
@@ -110,7 +110,8 @@ std::optional<std::string> finish(Recorder& recorder) {
     std::fprintf(stderr, "recorded %.1f s to %s\n", recorder.seconds(), recorder.path().c_str());
     if (const auto trouble = recorder.trouble()) return *trouble + "; the recording ends there";
     if (recorder.lost_samples() == 0) return std::nullopt;
-    return "the disk was too slow: " + std::to_string(recorder.lost_samples()) + " samples are missing from " + recorder.path().string();
+    return "the disk was too slow: " + std::to_string(recorder.lost_samples()) + " samples are missing from " +
+           recorder.path().string();
 }
 
 void perform(const Arguments& a, Loaded& loaded, AudioStream& stream) {
@@ -155,8 +156,8 @@ void add_audio_options(CLI::App& command, Arguments& a) {
         ->type_name("N")->check(CLI::Range(1, 1024).description(""));
     command.add_option("--inputs", a.inputs, "Input channels (default: as many as the model has)")->type_name("N")
         ->check(CLI::Range(1, 64).description(""));
-    command.add_option("--outputs", a.outputs, "Output channels (default: 2, or 1 where the device has one left)")->type_name("N")
-        ->check(CLI::Range(1, 64).description(""));
+    command.add_option("--outputs", a.outputs, "Output channels (default: 2, or 1 where the device has one left)")
+        ->type_name("N")->check(CLI::Range(1, 64).description(""));
     command.add_option("--rate", a.audio.rate_hz, "The device's sample rate (default: its own); the model's is bridged")
         ->type_name("HZ")->check(CLI::Range(1000, 768000).description(""));
     command.add_option("--block", a.audio.block, "Samples per block, as a wish (default 256)")->type_name("N")
@@ -189,7 +190,7 @@ CLI::App* add_live_command(CLI::App& app) {
     add_control_option(*command, a->controls);
     command->add_flag("--scale-rate", a->scale_rate, "An effect at another rate than the device: no resampler, no latency");
     command->add_flag("!--no-loop-guard", a->live.loop_guard, "Do not mute when the output comes back as the input");
-    command->add_option("--record", a->record, "Keep what was heard (left) and played (right) in a new file, of any length in .wav")
+    command->add_option("--record", a->record, "Keep what was heard (left) and played (right) in a new file, whatever happens")
         ->type_name("FILE");
     command->add_option("--seconds", a->seconds, "Stop after so much audio; else q or Ctrl-C")->type_name("S")
         ->check(CLI::PositiveNumber.description(""));

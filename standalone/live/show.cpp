@@ -47,7 +47,8 @@ bool over(const CallbackFigures& figures, std::optional<double> seconds) {
 }
 
 std::string lost_text(const Recorder& recorder) {
-    return text("the disk is too slow: %llu samples are missing from the recording", static_cast<unsigned long long>(recorder.lost_samples()));
+    return text("the disk is too slow: %llu samples are missing from the recording",
+                static_cast<unsigned long long>(recorder.lost_samples()));
 }
 
 /// How the recording does, in one line.
@@ -69,7 +70,8 @@ public:
         if (!recorder_) return;
         if (!stopped_ && recorder_->trouble()) {
             stopped_ = true;
-            std::cerr << "serpent: " << recording_line(*recorder_) << "; " << recorder_->path().string() << " holds what came before" << std::endl;
+            std::cerr << "serpent: " << recording_line(*recorder_) << "; " << recorder_->path().string()
+                      << " holds what came before" << std::endl;
         }
         if (!gaps_ && recorder_->lost_samples() > 0) {
             gaps_ = true;

@@ -243,7 +243,8 @@ TEST_CASE("a recording is there from the start, opens at any moment and outlives
             writer.write(interleaved.data() + 4000, 1000);
         }
         CHECK((read_audio(path).channels == sound.channels));
-        CHECK_THROWS_WITH(AudioWriter::recording(path, {44100, 2, Subtype::pcm16}), Catch::Contains(name) && Catch::Contains("another name"));
+        CHECK_THROWS_WITH(AudioWriter::recording(path, {44100, 2, Subtype::pcm16}),
+                          Catch::Contains(name) && Catch::Contains("another name"));
         CHECK((read_audio(path).channels == sound.channels));
     }
     // A short one is plain WAV, with room in front of its format for the sizes of an RF64.

@@ -108,7 +108,8 @@ TEST_CASE("recordings that were never finished are read to their end, with a not
 TEST_CASE("chunks without padding are found all the same", "[audio][mended]") {
     const TemporaryFolder folder;
     const std::string wav = whole(folder, "x.wav"), head = "RIFF" + le(0, 4) + "WAVE", format = wav.substr(12, 24);
-    const std::string content = wav.substr(wav.find("data") + 8, 3 * frames), title = chunk("LIST", "INFO" + chunk("INAM", std::string("Title\0", 6)));
+    const std::string content = wav.substr(wav.find("data") + 8, 3 * frames);
+    const std::string title = chunk("LIST", "INFO" + chunk("INAM", std::string("Title\0", 6)));
     const struct {
         const char* what;
         std::string bytes;
@@ -162,8 +163,11 @@ TEST_CASE("no damage to a container crashes its reader, and what was mended is s
         const std::size_t header = bytes.find(name == "x.aiff" ? "SSND" : "data") + 24;
         for (int i = 0; i < 600; ++i) {
             std::string broken = bytes;
-            for (int k = int(random.uniform(1, 4)); k > 0; --k)
-                broken[std::size_t(random.uniform(0, double(header)))] = char(random.uniform(0, 2) < 1 ? 0xff * (k % 2) : random.uniform(0, 256));
+            for (int k = int(random.uniform(1, 4)); k > 0; --k) {
+                const bool extreme = random.uniform(0, 2) < 1;
+                const auto at = std::size_t(random.uniform(0, double(header)));
+                broken[at] = char(extreme ? 0xff * (k % 2) : random.uniform(0, 256));
+            }
             if (i % 3 == 0) broken.resize(std::size_t(random.uniform(1, double(broken.size()))));
             CAPTURE(name, i);
             try {

@@ -31,26 +31,31 @@ std::string chunk(const std::string& id, const std::string& content) {
 std::string field(std::string text, std::size_t bytes) { return text.resize(bytes, '\0'), text; }
 
 const std::string ixml = "<BWFXML><SPEED><TIMESTAMP_SAMPLES_SINCE_MIDNIGHT_HI>0</TIMESTAMP_SAMPLES_SINCE_MIDNIGHT_HI>"
-                         "<TIMESTAMP_SAMPLES_SINCE_MIDNIGHT_LO>4294967290</TIMESTAMP_SAMPLES_SINCE_MIDNIGHT_LO></SPEED></BWFXML>";
+                         "<TIMESTAMP_SAMPLES_SINCE_MIDNIGHT_LO>4294967290</TIMESTAMP_SAMPLES_SINCE_MIDNIGHT_LO></SPEED>"
+                         "</BWFXML>";
+const std::string loudness = le(2300, 2) + std::string(8, '\5');
 const std::string bext = field("a description", 256) + field("originator", 32) + field("reference", 32) + "2024-01-3112:00:00" +
-                         le(4294967290, 8) + le(2, 2) + std::string(64, '\0') + le(2300, 2) + std::string(8, '\5') + std::string(180, '\0') +
+                         le(4294967290, 8) + le(2, 2) + std::string(64, '\0') + loudness + std::string(180, '\0') +
                          "A=PCM,F=48000,W=16,M=mono\r\n";
 const std::vector<Marker> places{{1, 100, "verse"}, {2, 500, "chorus"}, {7, 1000, "end"}};
-const std::string smpl = std::string(28, '\0') + le(2) + le(0) + le(0, 8) + le(50) + le(300) + le(0, 8) + le(0, 8) + le(500) + le(800) + le(0, 8);
+const std::string one_loop = le(0, 8) + le(50) + le(300) + le(0, 8), other_loop = le(0, 8) + le(500) + le(800) + le(0, 8);
+const std::string smpl = std::string(28, '\0') + le(2) + le(0) + one_loop + other_loop;
 const std::string info = "INFO" + chunk("INAM", std::string("A title\0", 8)) + chunk("IENG", std::string("Somebody\0", 9));
 
 std::string rich_wav() {
     std::string samples;
     for (std::int64_t i = 0; i < frames; ++i) samples += le(static_cast<std::uint64_t>(i % 256), 2);
     const std::string format = le(1, 2) + le(1, 2) + le(48000) + le(96000) + le(2, 2) + le(16, 2);
-    const std::string chunks = chunk("bext", bext) + chunk("iXML", ixml) + chunk("fmt ", format) + chunk("JUNK", "old") + chunk("data", samples) +
-                               chunk("cue ", audio::cue_of(places)) + chunk("LIST", audio::labels_of(places)) + chunk("LIST", info) +
-                               chunk("smpl", smpl) + chunk("acid", "odd");
+    const std::string chunks = chunk("bext", bext) + chunk("iXML", ixml) + chunk("fmt ", format) + chunk("JUNK", "old") +
+                               chunk("data", samples) + chunk("cue ", audio::cue_of(places)) +
+                               chunk("LIST", audio::labels_of(places)) + chunk("LIST", info) + chunk("smpl", smpl) +
+                               chunk("acid", "odd");
     return "RIFF" + le(chunks.size() + 4) + "WAVE" + chunks;
 }
 
 /// Copies frames [first, first + n) with all that goes with them.
-std::vector<std::string> copied(const std::filesystem::path& from, const std::filesystem::path& to, std::int64_t first = 0, std::int64_t n = frames) {
+std::vector<std::string> copied(const std::filesystem::path& from, const std::filesystem::path& to, std::int64_t first = 0,
+                                std::int64_t n = frames) {
     AudioReader reader(from);
     n = std::min(n, reader.frames() - first);
     AudioWriter writer(to, closest_format(to, reader.format()), n);
@@ -159,7 +164,8 @@ TEST_CASE("other kinds of file keep what they can and name the rest", "[audio][m
     CHECK(equal(markers_of(folder / "part.aiff"), {{2, 200, "chorus"}}));
     for (const char* name : {"out.flac", "out.ogg", "out.caf"}) {
         CAPTURE(name);
-        CHECK(text(copied(folder / "in.wav", folder / name)) == "broadcast data (bext); iXML; markers; INFO IENG; sampler data (smpl); acid; ");
+        CHECK(text(copied(folder / "in.wav", folder / name)) ==
+              "broadcast data (bext); iXML; markers; INFO IENG; sampler data (smpl); acid; ");
         CHECK(title_of(folder / name) == "A title");
     }
     CHECK_THAT(text(copied(folder / "in.wav", folder / "out.w64")), Catch::Contains("INFO INAM"));
@@ -182,10 +188,11 @@ TEST_CASE("a large chunk is kept, a huge one is named, and no damaged chunk dama
         const std::size_t data = good.find("data"), after = data + 8 + 2 * frames;
         for (int k = 0; k < 4; ++k) {
             const bool before = random.uniform(0, 2) < 1;
-            broken[std::size_t(before ? random.uniform(12, double(data)) : random.uniform(double(after), double(good.size())))] =
-                char(random.uniform(0, 256));
+            const double from = before ? 12 : double(after), to = before ? double(data) : double(good.size());
+            broken[std::size_t(random.uniform(from, to))] = char(random.uniform(0, 256));
         }
-        if (broken.find("fmt ") != good.find("fmt ") || broken.substr(good.find("fmt "), 24) != good.substr(good.find("fmt "), 24)) continue;
+        const std::size_t format = good.find("fmt ");
+        if (broken.find("fmt ") != format || broken.compare(format, 24, good, format, 24) != 0) continue;
         CAPTURE(i);
         write_bytes(folder / "in.wav", broken);
         for (const char* name : {"out.wav", "out.rf64", "out.aiff"}) {

@@ -201,7 +201,8 @@ TEST_CASE("render refuses malformed input with one line that names it", "[comman
 
 TEST_CASE("render reads what a recorder left behind, keeps what goes with it, and says what it could not", "[command]") {
     const Bench bench;
-    const std::string wav = bytes_of(bench / "in.wav"), title = "LIST" + std::string("\x16\0\0\0INFOIENG\x0a\0\0\0Somebody \0", 30);
+    const std::string wav = bytes_of(bench / "in.wav");
+    const std::string title = "LIST" + std::string("\x16\0\0\0INFOIENG\x0a\0\0\0Somebody \0", 30);
     std::ofstream(bench / "truncated.wav", std::ios::binary) << wav.substr(0, 5000);
     std::ofstream(bench / "titled.wav", std::ios::binary) << wav << title;
     const CommandResult cut = bench.render({bench.name("truncated.wav"), "-o", bench.name("out.wav")});

@@ -41,7 +41,8 @@ void edit(const std::string& bytes) {
         std::vector<Marker> markers = markers_of_cue(cut_cue(content, cut));
         name_markers(markers, content);
         (void)cut_labels(content, markers);
-        (void)cut_sampler(content, cut), (void)cut_broadcast(content, cut), (void)cut_ixml(content, cut), (void)cut_aiff_markers(content, cut);
+        (void)cut_sampler(content, cut), (void)cut_broadcast(content, cut), (void)cut_ixml(content, cut);
+        (void)cut_aiff_markers(content, cut);
         (void)labels_of(markers), (void)info_ids(content);
         if (markers_of_cue(cue_of(markers)).size() != markers.size()) std::abort();
         const std::vector<Marker> aiff = markers_of_aiff(content);

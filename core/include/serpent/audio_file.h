@@ -73,13 +73,13 @@ public:
     AudioWriter(AudioWriter&&) noexcept;
     AudioWriter& operator=(AudioWriter&&) noexcept;
 
-    /// Before the first write(): keeps what the file of `from` carries besides its samples (texts, bext, iXML, cue points and their
-    /// labels, sampler loops and other chunks), for a file that holds `frames` frames of it from `first_frame` on. Positions
-    /// move along. Returns what this type of file has no place for, in words.
+    /// Before the first write(): keeps what the file of `from` carries besides its samples (texts, bext, iXML, cue points and
+    /// their labels, sampler loops and other chunks), for a file that holds `frames` frames of it from `first_frame` on.
+    /// Positions move along. Returns what this type of file has no place for, in words.
     std::vector<std::string> keep_metadata(const AudioReader& from, std::int64_t first_frame, std::int64_t frames);
     /// Throws Error (disk full...).
     void write(const float* interleaved, std::size_t n);
-    /// A recording: makes what was written a file that opens, even if this process is killed. No system call waits for the disk.
+    /// A recording: makes what was written a file that opens, even if this process is killed. Does not wait for the disk.
     void flush();
     /// A recording: the same, and survives a power cut. Waits for the disk.
     void sync();
@@ -112,7 +112,8 @@ struct AudioBuffer {
 
 AudioBuffer read_audio(const std::filesystem::path& path);
 /// The mean of a file's channels at another rate; `file_rate_hz` and `note`, if not null, get its own.
-std::vector<float> read_mono(const std::filesystem::path& path, int rate_hz, int* file_rate_hz = nullptr, std::string* note = nullptr);
+std::vector<float> read_mono(const std::filesystem::path& path, int rate_hz, int* file_rate_hz = nullptr,
+                             std::string* note = nullptr);
 /// At another rate, band-limited and without delay: ceil(frames * sample_rate_hz / buffer.sample_rate) frames. Throws Error
 /// unless both rates are positive.
 AudioBuffer resampled(const AudioBuffer& buffer, int sample_rate_hz);

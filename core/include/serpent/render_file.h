@@ -46,8 +46,9 @@ public:
 
 /// Streams `input` through `model` into `output`, which appears whole or not at all and has the rate of the input and
 /// its length (or that of the part). A model of one channel is applied to each channel with a state of its own; a model
-/// of n channels takes n, or one, which is then given to all n. Texts, markers and other data of the input are kept. At another rate than the model's the audio is resampled
-/// around it and every sample keeps its place. Throws Error naming the file, also for NaN in the input or the output.
+/// of n channels takes n, or one, which is then given to all n. At another rate than the model's the audio is resampled
+/// around it and every sample keeps its place. What the input carries besides its samples goes along (AudioWriter::
+/// keep_metadata()). Throws Error naming the file, also for NaN in the input or the output.
 RenderFileReport render_file(std::shared_ptr<const Model> model, const std::filesystem::path& input,
                              const std::filesystem::path& output, const RenderFileOptions& options = {});
 

@@ -146,11 +146,13 @@ AudioWriter::~AudioWriter() = default;
 AudioWriter::AudioWriter(AudioWriter&&) noexcept = default;
 AudioWriter& AudioWriter::operator=(AudioWriter&&) noexcept = default;
 
-std::vector<std::string> AudioWriter::keep_metadata(const AudioReader& from, std::int64_t first_frame, std::int64_t frames) {
+std::vector<std::string> AudioWriter::keep_metadata(const AudioReader& from, std::int64_t first_frame,
+                                                    std::int64_t frames) {
     Impl& self = *impl_;
     const bool large = self.container != SF_FORMAT_RF64 && !audio::fits_32_bit_sizes(self.format, frames + most_metadata_bytes);
-    audio::Metadata metadata = audio::copy_metadata(from.path(), self.file.get(), self.container, {first_frame, frames, from.frames()},
-                                                    large ? 32768 : most_metadata_bytes);
+    const audio::Cut cut{first_frame, frames, from.frames()};
+    audio::Metadata metadata =
+        audio::copy_metadata(from.path(), self.file.get(), self.container, cut, large ? 32768 : most_metadata_bytes);
     self.behind = std::move(metadata.behind);
     return std::move(metadata.not_kept);
 }

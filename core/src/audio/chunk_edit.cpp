@@ -18,10 +18,14 @@ std::uint32_t number(const std::string& text, std::size_t at, std::size_t n = 4,
     return static_cast<std::uint32_t>(decoded(std::string_view(text).substr(at, n), big_endian));
 }
 
-void put(std::string& text, std::size_t at, std::uint64_t value, std::size_t n = 4) { text.replace(at, n, encoded(value, n, false)); }
+void put(std::string& text, std::size_t at, std::uint64_t value, std::size_t n = 4) {
+    text.replace(at, n, encoded(value, n, false));
+}
+
+using ForEntry = std::function<void(const std::string& id, std::string_view entry, std::string_view content)>;
 
 /// The sub-chunks of a LIST, behind its type.
-void for_each_entry(const std::string& list, const std::function<void(const std::string& id, std::string_view entry, std::string_view content)>& f) {
+void for_each_entry(const std::string& list, const ForEntry& f) {
     for (std::size_t at = 4; at + 8 <= list.size();) {
         const std::size_t size = std::min<std::size_t>(number(list, at + 4), list.size() - at - 8);
         const std::size_t all = std::min(8 + size + size % 2, list.size() - at);
@@ -50,7 +54,8 @@ std::string cut_cue(std::string content, const Cut& cut) {
         const auto place = cut.moved(number(point, 20));
         if (!place) continue;
         // In a file without a playlist the position in it is that of the sample, or 0.
-        if (const auto position = cut.moved(number(point, 4)); number(point, 4) != 0) put(point, 4, static_cast<std::uint64_t>(position.value_or(*place)));
+        if (const std::uint32_t position = number(point, 4); position != 0)
+            put(point, 4, static_cast<std::uint64_t>(cut.moved(position).value_or(*place)));
         put(point, 20, static_cast<std::uint64_t>(*place));
         points += point;
     }
@@ -86,7 +91,8 @@ std::string cut_sampler(std::string content, const Cut& cut) {
 
 std::string cut_broadcast(std::string content, const Cut& cut) {
     if (content.size() < version_at + 2) return content;
-    put(content, time_at, decoded(std::string_view(content).substr(time_at, 8), false) + static_cast<std::uint64_t>(cut.first), 8);
+    const std::uint64_t time = decoded(std::string_view(content).substr(time_at, 8), false);
+    put(content, time_at, time + static_cast<std::uint64_t>(cut.first), 8);
     if (number(content, version_at, 2) >= 2 && content.size() >= loudness_at + 10)
         for (std::size_t i = 0; i < 5; ++i) put(content, loudness_at + 2 * i, 0x7fff, 2);  // EBU Tech 3285: not given
     return content;
@@ -94,8 +100,9 @@ std::string cut_broadcast(std::string content, const Cut& cut) {
 
 std::string cut_ixml(std::string content, const Cut& cut) {
     if (cut.first == 0) return content;
-    const std::pair<const char*, const char*> names[] = {{"TIMESTAMP_SAMPLES_SINCE_MIDNIGHT_HI", "TIMESTAMP_SAMPLES_SINCE_MIDNIGHT_LO"},
-                                                         {"BWF_TIME_REFERENCE_HIGH", "BWF_TIME_REFERENCE_LOW"}};
+    const std::pair<const char*, const char*> names[] = {
+        {"TIMESTAMP_SAMPLES_SINCE_MIDNIGHT_HI", "TIMESTAMP_SAMPLES_SINCE_MIDNIGHT_LO"},
+        {"BWF_TIME_REFERENCE_HIGH", "BWF_TIME_REFERENCE_LOW"}};
     const auto find = [&](const std::string& name) -> std::optional<std::pair<std::size_t, std::size_t>> {
         const std::size_t open = content.find("<" + name + ">"), begin = open + name.size() + 2, end = content.find('<', begin);
         if (open == std::string::npos || end == std::string::npos) return std::nullopt;
@@ -131,7 +138,8 @@ std::string cut_aiff_markers(const std::string& content, const Cut& cut) {
 
 std::vector<Marker> markers_of_cue(const std::string& cue) {
     std::vector<Marker> markers;
-    for (std::size_t at = cue_header; at + cue_bytes <= cue.size(); at += cue_bytes) markers.push_back({number(cue, at), number(cue, at + 20), {}});
+    for (std::size_t at = cue_header; at + cue_bytes <= cue.size(); at += cue_bytes)
+        markers.push_back({number(cue, at), number(cue, at + 20), {}});
     return markers;
 }
 
@@ -175,8 +183,8 @@ std::string aiff_of(const std::vector<Marker>& markers) {
     std::string content = encoded(markers.size(), 2, true);
     for (const Marker& m : markers) {
         const std::string name = m.name.substr(0, 255);
-        content += encoded(m.id, 2, true) + encoded(static_cast<std::uint64_t>(m.frame), 4, true) + static_cast<char>(name.size()) + name +
-                   std::string((name.size() + 1) % 2, '\0');
+        content += encoded(m.id, 2, true) + encoded(static_cast<std::uint64_t>(m.frame), 4, true);
+        content += static_cast<char>(name.size()) + name + std::string((name.size() + 1) % 2, '\0');
     }
     return content;
 }

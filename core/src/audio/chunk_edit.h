@@ -26,8 +26,8 @@ struct Marker {
     std::string name;
 };
 
-/// Chunks of WAV and RF64. Each function gives the new content, empty when nothing is left of it; content that is not understood
-/// comes back as it is.
+/// Chunks of WAV and RF64. Each function gives the new content, empty when nothing is left of it; content that is not
+/// understood comes back as it is.
 std::string cut_cue(std::string content, const Cut& cut);                          ///< "cue "
 std::string cut_labels(std::string content, const std::vector<Marker>& kept);      ///< "LIST" of type adtl
 std::string cut_sampler(std::string content, const Cut& cut);                      ///< "smpl"

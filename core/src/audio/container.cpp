@@ -74,7 +74,8 @@ private:
         if (header.size() < d_->header_bytes()) return std::nullopt;
         const bool text = std::all_of(header.begin(), header.begin() + 4, [](char c) { return c >= 0x20 && c <= 0x7e; });
         if (!text) return std::nullopt;
-        Chunk chunk{header.substr(0, d_->id_bytes), at + d_->header_bytes(), decoded(header.substr(d_->id_bytes), d_->big_endian), 0};
+        Chunk chunk{header.substr(0, d_->id_bytes), at + d_->header_bytes(), 0, 0};
+        chunk.stated = decoded(header.substr(d_->id_bytes), d_->big_endian);
         if (d_->size_has_header) chunk.stated -= std::min<std::uint64_t>(chunk.stated, d_->header_bytes());
         chunk.size = std::min(chunk.stated, end_ - chunk.begin);
         return chunk;
@@ -106,8 +107,8 @@ private:
         const bool in_ds64 = d_ == &dialects[1] && chunk.stated == unknown_32;
         if (in_ds64) chunk.stated = samples_in_ds64_;
         // Programs that write into a pipe cannot know the size and put one of these, meaning "to the end of the file".
-        found_.open_ended = (riff && !in_ds64 && (chunk.stated == unknown_32 || (chunk.stated >= 0x7ffff000 && chunk.stated <= 0x7fffffff))) ||
-                            (caf && chunk.stated == std::numeric_limits<std::uint64_t>::max());
+        const bool piped = chunk.stated == unknown_32 || (chunk.stated >= 0x7ffff000 && chunk.stated <= 0x7fffffff);
+        found_.open_ended = caf ? chunk.stated == std::numeric_limits<std::uint64_t>::max() : riff && !in_ds64 && piped;
         const bool narrow = d_->size_bytes == 4 && !in_ds64;
         if (found_.open_ended) found_.fault = Fault::none;
         else if (chunk.stated > there) found_.fault = Fault::too_long;
@@ -135,7 +136,8 @@ std::string encoded(std::uint64_t value, std::size_t bytes, bool big_endian) {
 
 std::uint64_t decoded(std::string_view bytes, bool big_endian) noexcept {
     std::uint64_t value = 0;
-    for (std::size_t i = 0; i < bytes.size(); ++i) value = value << 8 | static_cast<unsigned char>(bytes[big_endian ? i : bytes.size() - 1 - i]);
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        value = value << 8 | static_cast<unsigned char>(bytes[big_endian ? i : bytes.size() - 1 - i]);
     return value;
 }
 

@@ -20,13 +20,15 @@ std::string describe(const Container& container, const std::filesystem::path& pa
     switch (container.fault) {
     case Fault::none: return {};
     case Fault::unpadded:
-        return "its chunk '" + container.unpadded_id.substr(0, 4) + "' lacks the byte that makes its length even; read all the same";
+        return "its chunk '" + container.unpadded_id.substr(0, 4) +
+               "' lacks the byte that makes its length even; read all the same";
     case Fault::unfinished: return "its header was never finished, as when a recorder died; all that follows it was read";
     case Fault::too_long:
         if (samples.size > inner)
-            return "its header promises " + promise + ", as when a recorder died or a copy broke off; the " + std::to_string(samples.size) +
-                   " bytes that are there were read";
-        throw Error("cannot read " + path.string() + ": it is truncated, its header promises " + promise + " and none are there; copy it again");
+            return "its header promises " + promise + ", as when a recorder died or a copy broke off; the " +
+                   std::to_string(samples.size) + " bytes that are there were read";
+        throw Error("cannot read " + path.string() + ": it is truncated, its header promises " + promise +
+                    " and none are there; copy it again");
     case Fault::wrapped:
         throw Error("cannot read " + path.string() + ": its header counts only " + promise +
                     " and 4 GiB more follow, for plain WAV and AIFF end at 4 GiB; export it again as RF64 or FLAC");
@@ -42,7 +44,8 @@ std::unique_ptr<MendedFile> MendedFile::mend(const std::filesystem::path& path) 
     return mend(std::make_unique<std::ifstream>(path, std::ios::binary), std::filesystem::file_size(path), path);
 }
 
-std::unique_ptr<MendedFile> MendedFile::mend(std::unique_ptr<std::istream> file, std::uint64_t bytes, const std::filesystem::path& path) {
+std::unique_ptr<MendedFile> MendedFile::mend(std::unique_ptr<std::istream> file, std::uint64_t bytes,
+                                             const std::filesystem::path& path) {
     const std::optional<Container> container = read_container(*file, bytes);
     if (!container) return nullptr;
     const bool open_caf = container->open_ended && container->dialect->family[0] == 'C';  // legal, but not to libsndfile
@@ -74,8 +77,8 @@ void MendedFile::lay_out(const Container& container) {
     if (riff) prologue.replace(0, 4, large ? "RF64" : "RIFF");
     append(prologue);
     if (large)
-        append(d.header("ds64", 28) + encoded(samples.size + 65536, 8, false) + encoded(samples.size, 8, false) + encoded(0, 8, false) +
-               encoded(0, 4, false));
+        append(d.header("ds64", 28) + encoded(samples.size + 65536, 8, false) + encoded(samples.size, 8, false) +
+               std::string(12, '\0'));
     for (const Chunk& chunk : container.chunks) {
         if (chunk.id == "ds64") continue;
         append(d.header(chunk.id, large && &chunk == &samples ? 0xffffffff : chunk.size));
@@ -112,7 +115,8 @@ SNDFILE* MendedFile::open(SF_INFO& info) {
     io.get_filelen = length;
     io.seek = [](sf_count_t offset, int whence, void* user) {
         MendedFile& self = *static_cast<MendedFile*>(user);
-        const sf_count_t from = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? static_cast<sf_count_t>(self.position_) : length(user);
+        const auto here = static_cast<sf_count_t>(self.position_);
+        const sf_count_t from = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? here : length(user);
         if (from + offset < 0) return sf_count_t{-1};
         self.position_ = static_cast<std::uint64_t>(from + offset);
         return from + offset;

@@ -21,7 +21,8 @@ public:
     /// Null when there is nothing to mend. Throws Error naming the file when it cannot be mended.
     static std::unique_ptr<MendedFile> mend(const std::filesystem::path& path);
     /// The same for a stream of so many bytes.
-    static std::unique_ptr<MendedFile> mend(std::unique_ptr<std::istream> file, std::uint64_t bytes, const std::filesystem::path& path);
+    static std::unique_ptr<MendedFile> mend(std::unique_ptr<std::istream> file, std::uint64_t bytes,
+                                            const std::filesystem::path& path);
 
     /// What was wrong, for a person; empty when the file is as it should be but libsndfile does not understand it.
     const std::string& fault() const noexcept { return fault_; }

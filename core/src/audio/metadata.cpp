@@ -64,7 +64,8 @@ public:
 
 private:
     void drop(const std::string& what) {
-        if (std::find(made_.not_kept.begin(), made_.not_kept.end(), what) == made_.not_kept.end()) made_.not_kept.push_back(what);
+        std::vector<std::string>& list = made_.not_kept;
+        if (std::find(list.begin(), list.end(), what) == list.end()) list.push_back(what);
     }
 
     void read_chunks() {
@@ -87,7 +88,8 @@ private:
             foreign.content.resize(static_cast<std::size_t>(chunk.size));
             file.clear();
             file.seekg(static_cast<std::streamoff>(chunk.begin));
-            if (file.read(foreign.content.data(), static_cast<std::streamsize>(foreign.content.size()))) chunks_.push_back(std::move(foreign));
+            file.read(foreign.content.data(), static_cast<std::streamsize>(foreign.content.size()));
+            if (file) chunks_.push_back(std::move(foreign));
         }
     }
 

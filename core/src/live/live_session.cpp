@@ -29,7 +29,7 @@ float peak_of(const float* audio, int n) noexcept {
 
 } // namespace
 
-/// All that prepare() makes, so that one which is refused changes nothing. Members that others refer to are declared before them.
+/// All that prepare() makes, so that one which is refused changes nothing. Members that others refer to come before them.
 struct Prepared {
     double rate_hz = 48000;
     int max_block = 0, inputs = 0, outputs = 0;
@@ -78,7 +78,8 @@ void LiveSession::Impl::prepare_effect(Prepared& p) const {
     const int channels = effect->config.channels;
     if (std::min(p.inputs, p.outputs) < channels)
         throw Error("the model has " + std::to_string(channels) + " channels, the device " + std::to_string(p.inputs) +
-                    " inputs and " + std::to_string(p.outputs) + " outputs; choose " + std::to_string(channels) + " of each or more");
+                    " inputs and " + std::to_string(p.outputs) + " outputs; choose " + std::to_string(channels) +
+                    " of each or more");
     p.worked = p.inputs / channels * channels;
     p.mixed = std::min(p.worked, p.outputs / channels * channels);
     if (p.mixed < p.worked) p.unmixed.assign(size(p.worked), std::vector<float>(size(p.max_block)));
@@ -94,8 +95,8 @@ void LiveSession::Impl::prepare_generator(Prepared& p, double ahead_s) {
     const double own = generator->config.sample_rate;
     p.ahead_samples = ahead_s > 0 ? std::max(1, static_cast<int>(std::lround(ahead_s * own))) : 0;
     if (p.ahead_samples > 0)
-        p.background = std::make_unique<Background>([answering = p.answering.get()](float* audio, int n) { answering->process(audio, n); },
-                                                    p.ahead_samples, own);
+        p.background = std::make_unique<Background>(
+            [answering = p.answering.get()](float* audio, int n) { answering->process(audio, n); }, p.ahead_samples, own);
     if (own != p.rate_hz) p.bridge = std::make_unique<Resampled>(p.rate_hz, own, 1, p.max_block, ResamplerQuality::fast);
 }
 

@@ -52,7 +52,8 @@ void feed(JackServer& server, std::size_t samples) {
 
 /// Connections of one of serpent's ports.
 std::string connected_to(const std::string& server, const char* port) {
-    jack_client_t* client = jack_client_open("look", static_cast<jack_options_t>(JackNoStartServer | JackServerName), nullptr, server.c_str());
+    const auto options = static_cast<jack_options_t>(JackNoStartServer | JackServerName);
+    jack_client_t* client = jack_client_open("look", options, nullptr, server.c_str());
     if (!client) return "no server";
     std::string names;
     const jack_port_t* there = jack_port_by_name(client, port);
@@ -91,7 +92,8 @@ TEST_CASE("a full disk is said at once, the music goes on, and what was recorded
     JackServer server(folder, 48000, 128);
     for (const char* name : {"take.wav", "take.flac"}) {
         CAPTURE(name);
-        std::vector<std::string> command{"sh", "-c", "ulimit -f 400; exec \"$0\" \"$@\""};  // 200 or 400 KiB, as the shell counts
+        // 200 or 400 KiB, as the shell counts
+        std::vector<std::string> command{"sh", "-c", "ulimit -f 400; exec \"$0\" \"$@\""};
         for (const std::string& word : live({"--outputs", "1", "--record", (folder / name).string()})) command.push_back(word);
         Child serpent(command, folder / "live.log", server.name());
         REQUIRE(serpent.said("running: effect", patience_s));
@@ -130,7 +132,8 @@ TEST_CASE("an exception of whatever watches ends the audio first, and keeps the 
     AudioStream stream({.api = "jack", .outputs = 1});
     session.prepare(stream.rate_hz(), int(stream.block()), 1, 1);
     const auto watched = [&] {
-        Performance performance{session, stream, CallbackFigures(stream.rate_hz()), std::make_unique<Recorder>(folder / "take.wav", 48000)};
+        Performance performance{session, stream, CallbackFigures(stream.rate_hz()),
+                                std::make_unique<Recorder>(folder / "take.wav", 48000)};
         (void)play(performance, [&](Performance& p) -> std::optional<std::string> {
             while (p.figures.seconds() < 0.2) std::this_thread::sleep_for(std::chrono::milliseconds(5));
             throw Error("the screen broke");
@@ -161,7 +164,8 @@ TEST_CASE("the second channel of a stereo device can be played alone, and what i
         REQUIRE(serpent.said("running: effect", patience_s));
         CHECK(connected_to(server.name(), "serpent:outport 0") == c.first);
         CHECK(connected_to(server.name(), "serpent:outport 1") == c.second);
-        CHECK(connected_to(server.name(), "serpent:inport 0") == (c.arguments.size() > 2 ? "system:capture_2" : "system:capture_1"));
+        const bool second_input = c.arguments.size() > 2;
+        CHECK(connected_to(server.name(), "serpent:inport 0") == (second_input ? "system:capture_2" : "system:capture_1"));
         serpent.signal(SIGINT);
         CHECK(serpent.wait(patience_s) == 0);
         std::filesystem::remove(folder / "live.log");

@@ -8,6 +8,7 @@ namespace serpent::plugin {
 namespace {
 
 constexpr int version_hint = 1;  // of the parameter set, for Audio Units: parameters added later get a higher one
+constexpr juce::juce_wchar minus_sign = 0x2212;
 
 juce::NormalisableRange<float> logarithmic(float min, float max) {
     return {min, max,
@@ -22,15 +23,34 @@ Parameter::Description toggle(const char* id, const char* name, bool on) {
     return {id, name, "", steps(2), on ? 1.0f : 0.0f, Parameter::Kind::toggle, {"Off", "On"}};
 }
 
-/// "12.5 dB" -> 12.5
-bool number_in(const juce::String& text, float& value) {
-    const juce::String trimmed = text.trim().replaceCharacter(',', '.');
-    if (!trimmed.containsAnyOf("0123456789")) return false;
-    value = trimmed.getFloatValue();
+/// What a value in the unit that was typed is in the parameter's: 1000 for "k" or "kHz" where Hz is meant, and for "s" where ms is.
+float scale_of(const juce::String& typed, const juce::String& unit) {
+    if (typed.isEmpty() || typed == unit) return 1.0f;
+    if (unit == "Hz") return typed.startsWithIgnoreCase("k") ? 1000.0f : 1.0f;
+    if (unit == "kHz") return typed.equalsIgnoreCase("hz") ? 0.001f : 1.0f;
+    if (unit == "ms") return typed.startsWithIgnoreCase("s") ? 1000.0f : 1.0f;
+    if (unit == "s") return typed.equalsIgnoreCase("ms") ? 0.001f : 1.0f;
+    return 1.0f;
+}
+
+/// "12.5 dB" -> 12.5, "1,2 k" -> 1200 where the unit is Hz. False: no number.
+bool number_in(const juce::String& text, const juce::String& unit, float& value) {
+    const juce::String plain = text.trim().replaceCharacter(',', '.').replaceCharacter(minus_sign, '-');
+    if (!plain.containsAnyOf("0123456789")) return false;
+    value = plain.getFloatValue() * scale_of(plain.fromLastOccurrenceOf(plain.retainCharacters("0123456789").getLastCharacters(1), false, false).trim(), unit);
     return std::isfinite(value);
 }
 
 } // namespace
+
+juce::String rounded(double value, int decimals) {
+    const juce::String text = decimals > 0 ? juce::String(value, decimals) : juce::String::formatted("%.0f", value);
+    return text.containsOnly("-0.") ? text.trimCharactersAtStart("-") : text;
+}
+
+juce::String text_with_unit(const juce::AudioProcessorParameter& parameter, float normalised) {
+    return (parameter.getText(normalised, 0) + " " + parameter.getLabel()).trimEnd();
+}
 
 Parameter::Parameter(const Description& d)
     : RangedAudioParameter(juce::ParameterID(d.id, version_hint), d.name,
@@ -50,8 +70,7 @@ int Parameter::getNumSteps() const {
 
 juce::String Parameter::getText(float normalised, int maximum_length) const {
     const float value = convertFrom0to1(juce::jlimit(0.0f, 1.0f, normalised));
-    juce::String text = kind_ == Kind::continuous ? juce::String(value, decimals_) : choices_[juce::roundToInt(value)];
-    if (text.containsOnly("-0.")) text = text.trimCharactersAtStart("-");
+    const juce::String text = kind_ == Kind::continuous ? rounded(value, decimals_) : choices_[juce::roundToInt(value)];
     return maximum_length > 0 ? text.substring(0, maximum_length) : text;
 }
 
@@ -60,8 +79,7 @@ float Parameter::getValueForText(const juce::String& text) const {
         for (int i = 0; i < choices_.size(); ++i)
             if (choices_[i].equalsIgnoreCase(text.trim())) return convertTo0to1(static_cast<float>(i));
     float value = 0.0f;
-    if (!number_in(text, value)) return getValue();
-    if (text.trim().endsWithIgnoreCase("k") || text.containsIgnoreCase("khz")) value *= 1000.0f;
+    if (!number_in(text, getLabel(), value)) return getValue();
     return convertTo0to1(juce::jlimit(range_.start, range_.end, value));
 }
 
@@ -100,16 +118,16 @@ juce::String ControlParameter::getName(int maximum_length) const {
 
 juce::String ControlParameter::getText(float normalised, int maximum_length) const {
     const float span = std::abs(max_.load() - min_.load());
-    const int decimals = span >= 100.0f ? 0 : span >= 10.0f ? 1 : 2;
-    juce::String text(model_value(juce::jlimit(0.0f, 1.0f, normalised)), decimals);
-    if (text.containsOnly("-0.")) text = text.trimCharactersAtStart("-");
+    const int decimals =  // for three digits of the whole range
+         span > 0.0f ? juce::jlimit(0, 6, 3 - static_cast<int>(std::ceil(std::log10(span) + 1e-4f))) : 2;
+    const juce::String text = rounded(model_value(juce::jlimit(0.0f, 1.0f, normalised)), decimals);
     return maximum_length > 0 ? text.substring(0, maximum_length) : text;
 }
 
 float ControlParameter::getValueForText(const juce::String& text) const {
     float value = 0.0f;
     const float min = min_.load(), range = max_.load() - min;
-    if (!number_in(text, value) || !(range > 0.0f)) return getValue();
+    if (!number_in(text, getLabel(), value) || !(range > 0.0f)) return getValue();
     return juce::jlimit(0.0f, 1.0f, (value - min) / range);
 }
 

@@ -17,6 +17,11 @@ namespace serpent::plugin {
 inline constexpr int slot_count = 2;         // A and B
 inline constexpr int controls_per_slot = 8;  // of a model's own knobs, those that a host can automate
 
+/// A number for people. (juce::String takes "no decimals" for "as many as there are".)
+juce::String rounded(double value, int decimals);
+/// What a parameter shows for a value: "12.5 dB".
+juce::String text_with_unit(const juce::AudioProcessorParameter& parameter, float normalised);
+
 /// A parameter whose master copy is the normalised value itself, so that what a host or a session sets is what it gets
 /// back, to the last bit. Discrete ones snap. Any thread; setValue() and plain() neither allocate nor lock.
 class Parameter : public juce::RangedAudioParameter {

@@ -99,6 +99,7 @@ void Processor::setStateInformation(const void* data, int size) {
         const State state = from_xml(*xml);
         editor_width = juce::jlimit(0, 10000, xml->getIntAttribute(width_attribute));
         session_.restore(state);
+        edits_.forget();
     } catch (const std::exception& error) {
         session_.set_notice(juce::String::fromUTF8(error.what()));
     }

@@ -5,6 +5,7 @@
 #include "chain/chain.h"
 #include "parameters.h"
 #include "session.h"
+#include "state/edits.h"
 
 #include <juce_audio_processors/juce_audio_processors.h>
 
@@ -53,6 +54,7 @@ public:
     Parameters& parameters() noexcept { return parameters_; }
     Session& session() noexcept { return session_; }
     Chain& chain() noexcept { return chain_; }
+    Edits& edits() noexcept { return edits_; }
     double sample_rate_hz() const noexcept { return rate_hz_.load(); }
 
     /// Told on the message thread when the session has changed.
@@ -81,6 +83,7 @@ private:
     std::atomic<double> rate_hz_{0.0};
     std::atomic<int> midi_program_{-1};  // asked for by the audio thread
     Session session_;
+    Edits edits_{parameters_, session_};
 };
 
 } // namespace serpent::plugin

@@ -215,6 +215,21 @@ void Session::clear_model(int slot) {
     changed_();
 }
 
+void Session::copy_model(int from, int to) {
+    {
+        const std::lock_guard lock(mutex_);
+        const Holding<Capture>& held = models_[index(from)];
+        const SourceFile file = held.content ? held.content->file : held.wanted;
+        chain_.models.hold(to);  // no new knob reaches the old model
+        for (std::size_t i = 0; i < controls_per_slot; ++i)
+            parameters_.controls[index(to)][i]->setValueNotifyingHost(parameters_.controls[index(from)][i]->getValue());
+        restore_model(to, file);
+        chain_.models.release(to);
+    }
+    touched_ = true;
+    changed_();
+}
+
 void Session::load_cabinet(const juce::File& file) {
     int mine = 0;
     touched_ = true;

@@ -44,6 +44,8 @@ public:
     void relink_model(int slot, const juce::File& file);
     void load_factory_model(int slot, const juce::String& id);
     void clear_model(int slot);
+    /// The model and its knobs' values.
+    void copy_model(int from, int to);
     void load_cabinet(const juce::File& file);
     void clear_cabinet();
     void set_rate_options(bool resample, int oversampling);

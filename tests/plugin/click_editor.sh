@@ -63,7 +63,7 @@ done
 cmp -s "$pictures/screen.png" "$pictures/menu_presets.png" && fail "no menu opens"
 # The editor goes while the model that it asked for loads; what was asked for plays all the same.
 for i in 1 2 3 4 5 6; do
-    at 164 94
+    at 196 94
     xdotool click 1
     sleep "0.0$((i % 3 * 2))"
     echo r >&4

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# lv2_tools.sh URI: what lv2ls, lv2info and jalv under a JACK server of its own say of the plugin.
+# lv2_tools.sh URI BUNDLE: what lv2ls, lv2info, lv2_validate and jalv under a JACK server of its own say of the plugin.
 set -euo pipefail
-uri=$1
+uri=$1 bundle=$2
 folder=$(mktemp -d)
 server= player=
 end() {
@@ -16,12 +16,21 @@ fail() { echo "FAILED: $1"; cat "$folder"/{info,jackd,jalv} 2>/dev/null; exit 1;
 
 lv2ls >"$folder/ls" 2>&1
 grep -qx "$uri" "$folder/ls" || fail "lv2ls does not list $uri"
-lv2info "$uri" >"$folder/info" 2>&1 || fail "lv2info fails"
+LV2_PATH=$LV2_PATH:/usr/lib/lv2 lv2info "$uri" >"$folder/info" 2>&1 || fail "lv2info fails"
 ! grep -iqE '^(error|warning)|failed' "$folder/info" || fail "lv2info complains"
-for expected in 'Name: *Serpent' AudioPort lv2core#reportsLatency lv2core#enabled state#interface; do
+for expected in 'Name: *Serpent' 'Class: *Amplifier' 'Author: *The authors of Serpent' 'Author Homepage: *http' AudioPort lv2core#reportsLatency lv2core#enabled state#interface; do
     grep -q "$expected" "$folder/info" || fail "lv2info does not mention $expected"
 done
 rm "$folder/ls"
+# JUCE says of parameters whether they are switches, which the schema allows for ports only, and hosts read it all the same.
+if command -v lv2_validate >/dev/null; then
+    lv2_validate "$bundle"/*.ttl >"$folder/validate" 2>&1 || true
+    grep -q 'errors among' "$folder/validate" || fail "lv2_validate does not run"
+    awk '/^error/ { message = $0; getline subject; getline property
+                    if (property !~ /lv2core#portProperty$/) { print message, subject, property; bad = 1 } }
+         END { exit bad }' "$folder/validate" >&2 || fail "lv2_validate complains"
+    echo "lv2_validate: $(tail -1 "$folder/validate"), all of JUCE's switches"
+fi
 echo "lv2ls, lv2info: listed, $(grep -c 'Port [0-9]*:' "$folder/info") ports"
 
 export JACK_NO_AUDIO_RESERVATION=1 JACK_NO_START_SERVER=1

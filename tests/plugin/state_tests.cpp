@@ -45,6 +45,44 @@ TEST_CASE("a parameter gives back what it was given, and reads what it writes", 
     CHECK(ready.parameters().eq_mid_hz->convertFrom0to1(ready.parameters().eq_mid_hz->getValueForText("1.5 kHz")) == Approx(1500.0f));
 }
 
+TEST_CASE("values are rounded, and what is shown is read as what is shown", "[state]") {
+    Ready ready;
+    const serpent::Control drive{"Drive", 0.0f, 200.0f, 100.0f, "Hz"};
+    ready.parameters().controls[0][0]->show(&drive);
+    for (const auto* parameter : ready.parameters().all) {
+        if (parameter->isDiscrete()) continue;
+        CAPTURE(parameter->getParameterID().toStdString());
+        for (const float value : {0.0f, 0.0271f, 1.0f / 3.0f, 0.80272f, 0.999f, 1.0f}) {
+            const juce::String text = parameter->getText(value, 0);
+            CHECK(text.length() <= 6);
+            CHECK(text != "-0");
+            CHECK(parameter->getText(parameter->getValueForText(text), 0) == text);
+            CHECK(parameter->getText(parameter->getValueForText(text_with_unit(*parameter, value)), 0) == text);
+        }
+    }
+    Parameters& p = ready.parameters();
+    CHECK(text_with_unit(*p.mix, 0.802727f) == "80 %");
+    CHECK(text_with_unit(*p.eq_mid_hz, p.eq_mid_hz->convertTo0to1(1234.56f)) == "1235 Hz");
+    CHECK(text_with_unit(*p.gate_release_ms, p.gate_release_ms->convertTo0to1(99.7f)) == "100 ms");
+    CHECK(text_with_unit(*p.input_db, 0.5f) == "0.0 dB");
+    CHECK(text_with_unit(*p.gate_on, 1.0f) == "On");
+    CHECK(text_with_unit(*p.controls[0][0], 0.40136f) == "80 Hz");
+    CHECK(text_with_unit(*p.controls[0][1], 0.40136f) == "0.40");
+
+    const auto read = [](const auto* parameter, const char* typed) {
+        return parameter->convertFrom0to1(parameter->getValueForText(juce::String::fromUTF8(typed)));
+    };
+    CHECK(read(p.eq_mid_hz, "1.2 kHz") == Approx(1200.0f));
+    CHECK(read(p.eq_mid_hz, "1,2k") == Approx(1200.0f));
+    CHECK(read(p.eq_mid_hz, "900 hz") == Approx(900.0f));
+    CHECK(read(p.gate_release_ms, "0.5 s") == Approx(500.0f));
+    CHECK(read(p.gate_release_ms, "50 ms") == Approx(50.0f));
+    CHECK(read(p.input_db, "\u22126 dB") == Approx(-6.0f));
+    CHECK(read(p.input_db, "+3") == Approx(3.0f));
+    CHECK(read(p.mix, "1000") == Approx(100.0f));
+    CHECK(p.controls[0][0]->model_value(p.controls[0][0]->getValueForText("0.1 kHz")) == Approx(100.0f));
+}
+
 TEST_CASE("a state survives its text", "[state]") {
     plugin::State state;
     state.parameters = {{"mix", 0.123456789f}, {"slot", 1.0f}};

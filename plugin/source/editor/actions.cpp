@@ -39,15 +39,27 @@ auto& around(List& list, Iterator found, int step) {
 
 } // namespace
 
-bool Actions::opens(const juce::String& path) {
-    return matches(path, model_pattern) || matches(path, audio_pattern) || path.endsWithIgnoreCase(preset_extension);
+void Actions::open_dropped(const juce::StringArray& paths) {
+    const auto say = [&](const juce::String& text) { processor_.session().set_notice(text); };
+    if (paths.isEmpty()) return;
+    if (paths.size() > 1) return say("Drop one file at a time: a model, an impulse response or a preset");
+    const juce::String& path = paths[0];
+    const juce::String name = juce::File::createFileWithoutCheckingPath(path).getFileName();
+    if (!juce::File::isAbsolutePath(path)) return say("Drop a file: a model, an impulse response or a preset");
+    if (juce::File(path).isDirectory()) return say("\"" + name + "\" is a folder: drop one of the files that are in it");
+    if (!matches(path, model_pattern) && !matches(path, audio_pattern) && !path.endsWithIgnoreCase(preset_extension))
+        return say("\"" + name + "\" cannot be used here: drop a model (.safetensors), an impulse response (WAV, AIFF, FLAC) or a preset (" +
+                   juce::String(preset_extension) + ")");
+    open(juce::File(path));
 }
 
 void Actions::open(const juce::File& file) {
     if (matches(file.getFileName(), model_pattern)) return load_model(file);
-    if (matches(file.getFileName(), audio_pattern)) return processor_.session().load_cabinet(file);
+    if (matches(file.getFileName(), audio_pattern)) return load_cabinet(file);
     try {
-        processor_.apply(read_user_preset(file));
+        State preset = read_user_preset(file);
+        edits().remember("preset " + preset.preset);
+        processor_.apply(std::move(preset));
     } catch (const Error& error) {
         processor_.session().set_notice(juce::String::fromUTF8(error.what()));
     }
@@ -68,7 +80,28 @@ void Actions::choose(const juce::String& title, const juce::String& kind, const 
 
 void Actions::load_model(const juce::File& file) {
     settings_->add_recent_model(file);
+    edits().remember("model " + file.getFileNameWithoutExtension());
     processor_.session().load_model(active_slot(), file);
+}
+
+void Actions::load_factory_model(const juce::String& id) {
+    edits().remember("model " + id);
+    processor_.session().load_factory_model(active_slot(), id);
+}
+
+void Actions::load_cabinet(const juce::File& file) {
+    edits().remember("impulse response " + file.getFileNameWithoutExtension());
+    processor_.session().load_cabinet(file);
+}
+
+void Actions::set_rate_options(bool resample, int oversampling) {
+    edits().remember("sample rate");
+    processor_.session().set_rate_options(resample, oversampling);
+}
+
+void Actions::copy_slot() {
+    edits().remember(active_slot() == 0 ? "copy of A to B" : "copy of B to A");
+    processor_.session().copy_model(active_slot(), 1 - active_slot());
 }
 
 void Actions::choose_model() {
@@ -86,7 +119,7 @@ void Actions::step_model(int step) {
     const auto& models = factory_models();
     if (models.empty()) return;
     const auto found = std::find_if(models.begin(), models.end(), [&](const FactoryModel& m) { return m.id == source.name; });
-    processor_.session().load_factory_model(active_slot(), around(models, found, step).id);
+    load_factory_model(around(models, found, step).id);
 }
 
 void Actions::model_menu(juce::Component& at) {
@@ -102,12 +135,15 @@ void Actions::model_menu(juce::Component& at) {
     const auto held = processor_.session().model(active_slot());
     for (const FactoryModel& model : factory_models()) {
         const bool current = held.content && held.content->file.path.isEmpty() && held.content->file.name == model.id;
-        menu.addItem(model.title, true, current, [this, id = model.id] { processor_.session().load_factory_model(active_slot(), id); });
+        menu.addItem(model.title, true, current, [this, id = model.id] { load_factory_model(id); });
     }
     menu.addSeparator();
     const bool has_path = held.content && held.content->file.path.isNotEmpty();
     menu.addItem("Show in its folder", has_path, false, [held] { juce::File(held.content->file.path).revealToUser(); });
-    menu.addItem("Empty this slot", held.content || !held.wanted.empty(), false, [this] { processor_.session().clear_model(active_slot()); });
+    menu.addItem("Empty this slot", held.content || !held.wanted.empty(), false, [this] {
+        edits().remember("emptied slot");
+        processor_.session().clear_model(active_slot());
+    });
     menu.setLookAndFeel(&at.getLookAndFeel());
     menu.showMenuAsync(below(at));
 }
@@ -115,14 +151,17 @@ void Actions::model_menu(juce::Component& at) {
 // --- cabinet ------------------------------------------------------------------------------------------------------------
 
 void Actions::choose_cabinet() {
-    choose("Load an impulse response", "impulse", audio_pattern, [this](const juce::File& file) { processor_.session().load_cabinet(file); });
+    choose("Load an impulse response", "impulse", audio_pattern, [this](const juce::File& file) { load_cabinet(file); });
 }
 
 void Actions::cabinet_menu(juce::Component& at) {
     const auto held = processor_.session().cabinet();
     juce::PopupMenu menu;
     menu.addItem("Load an impulse response...", [this] { choose_cabinet(); });
-    menu.addItem("Remove", held.content || !held.wanted.empty(), false, [this] { processor_.session().clear_cabinet(); });
+    menu.addItem("Remove", held.content || !held.wanted.empty(), false, [this] {
+        edits().remember("removed impulse response");
+        processor_.session().clear_cabinet();
+    });
     menu.setLookAndFeel(&at.getLookAndFeel());
     menu.showMenuAsync(below(at));
 }
@@ -135,7 +174,12 @@ void Actions::step_preset(int step) {
     const auto files = user_presets();
     for (std::size_t i = 0; i < files.size(); ++i)
         if (files[i].getFileNameWithoutExtension() == processor_.session().preset_name()) current = processor_.getNumPrograms() + static_cast<int>(i);
-    processor_.apply_preset((current + step + count) % count);
+    apply_preset((current + step + count) % count);
+}
+
+void Actions::apply_preset(int number) {
+    edits().remember("preset");
+    processor_.apply_preset(number);
 }
 
 void Actions::preset_menu(juce::Component& at) {
@@ -143,7 +187,7 @@ void Actions::preset_menu(juce::Component& at) {
     const juce::String current = processor_.session().preset_name();
     menu.addSectionHeader("Factory");
     for (int i = 0; i < processor_.getNumPrograms(); ++i)
-        menu.addItem(processor_.getProgramName(i), true, processor_.getProgramName(i) == current, [this, i] { processor_.apply_preset(i); });
+        menu.addItem(processor_.getProgramName(i), true, processor_.getProgramName(i) == current, [this, i] { apply_preset(i); });
     menu.addSectionHeader("Yours");
     const auto files = user_presets();
     for (std::size_t i = 0; i < files.size(); ++i) {
@@ -179,7 +223,7 @@ void Actions::save_preset() {
 juce::PopupMenu Actions::size_menu() {
     juce::PopupMenu menu;
     for (const int percent : {75, 100, 125, 150, 175, 200, 250, 300})
-        menu.addItem(juce::String(percent) + " %", true, juce::roundToInt(100.0 * scale()) == percent,
+        menu.addItem(juce::String(percent) + " %", percent <= 100.0 * largest_scale(), juce::roundToInt(100.0 * scale()) == percent,
                      [this, percent] { set_scale(percent / 100.0); });
     return menu;
 }
@@ -190,12 +234,12 @@ juce::PopupMenu Actions::rate_menu() {
     const bool resample = session.resamples();
     const int factor = session.oversampling();
     menu.addSectionHeader("When the host's rate is not the model's");
-    menu.addItem("Scale the model: no latency", true, !resample, [this, factor] { processor_.session().set_rate_options(false, factor); });
-    menu.addItem("Resample: exact, 2 ms of latency", true, resample, [this, factor] { processor_.session().set_rate_options(true, factor); });
+    menu.addItem("Scale the model: no latency", true, !resample, [this, factor] { set_rate_options(false, factor); });
+    menu.addItem("Resample: exact, 2 ms of latency", true, resample, [this, factor] { set_rate_options(true, factor); });
     menu.addSectionHeader("Oversampling");
     for (const int n : {1, 2, 4})
         menu.addItem(n == 1 ? juce::String("Off") : juce::String(n) + " times", true, factor == n,
-                     [this, resample, n] { processor_.session().set_rate_options(resample, n); });
+                     [this, resample, n] { set_rate_options(resample, n); });
     return menu;
 }
 

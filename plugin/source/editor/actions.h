@@ -18,11 +18,13 @@ public:
 
     /// Loads whatever the file is: a model, an impulse response or a preset.
     void open(const juce::File& file);
-    static bool opens(const juce::String& path);
+    /// What was dropped on the window: opens it, or says why not.
+    void open_dropped(const juce::StringArray& paths);
 
     void choose_model();
     void step_model(int step);  ///< to the next or previous in the folder, or among those that come with the plugin
     void model_menu(juce::Component& at);
+    void copy_slot();  ///< the active one to the other
 
     void choose_cabinet();
     void cabinet_menu(juce::Component& at);
@@ -38,12 +40,17 @@ public:
     int active_slot() const { return processor_.parameters().active_slot(); }
 
     std::function<void(double)> set_scale;  ///< the editor's
-    std::function<double()> scale;
+    std::function<double()> scale, largest_scale;
 
 private:
     using Chosen = std::function<void(const juce::File&)>;
     void choose(const juce::String& title, const juce::String& kind, const juce::String& pattern, Chosen chosen);
     void load_model(const juce::File& file);
+    void load_factory_model(const juce::String& id);
+    void load_cabinet(const juce::File& file);
+    void set_rate_options(bool resample, int oversampling);
+    void apply_preset(int number);
+    Edits& edits() { return processor_.edits(); }
     juce::PopupMenu size_menu();
     juce::PopupMenu rate_menu();
 

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "editor/editor.h"
 
+#include <cmath>
+#include <utility>
+
 namespace serpent::plugin {
 
 namespace {
 
-constexpr int refresh_hz = 30;
+constexpr int refresh_hz = 30, idle_refresh_hz = 8;
+constexpr double idle_after_s = 2.0;
+constexpr int frame_width = 16, frame_height = 64;  // of a host's window, around ours
 constexpr double least_scale = 0.6, most_scale = 3.0;
 constexpr int margin = 16, header_height = 56, status_height = 26, strip_height = 196, gap = 8;
 
@@ -20,6 +25,7 @@ Editor::Editor(Processor& owner)
     setTitle("Serpent");
     actions_.set_scale = [this](double factor) { set_scale(factor); };
     actions_.scale = [this] { return scale(); };
+    actions_.largest_scale = [this] { return largest_scale(); };
     face_.setFocusContainerType(juce::Component::FocusContainerType::keyboardFocusContainer);
     for (juce::Component* part : std::initializer_list<juce::Component*>{&header_, &model_, &strip_, &status_}) face_.addAndMakeVisible(part);
     face_.addChildComponent(banner_);
@@ -37,17 +43,17 @@ Editor::Editor(Processor& owner)
     model_.setBounds(area);
     banner_.setBounds(area.removeFromBottom(50).reduced(12, 7));
 
-    // Read before the limits below resize the window for the first time, which would be saved.
     const int saved = owner.editor_width > 0 ? owner.editor_width.load() : settings_->editor_width();
     setResizable(true, true);
     getConstrainer()->setFixedAspectRatio(static_cast<double>(base_width) / base_height);
     setResizeLimits(juce::roundToInt(least_scale * base_width), juce::roundToInt(least_scale * base_height),
                     juce::roundToInt(most_scale * base_width), juce::roundToInt(most_scale * base_height));
     set_scale(saved > 0 ? static_cast<double>(saved) / base_width : 1.0);
+    built_ = true;
     owner.changes.addChangeListener(this);
     addMouseListener(this, true);
     update();
-    startTimerHz(refresh_hz);
+    look_often();
 }
 
 Editor::~Editor() {
@@ -56,15 +62,26 @@ Editor::~Editor() {
     setLookAndFeel(nullptr);
 }
 
+double Editor::largest_scale() const {
+    const auto& displays = juce::Desktop::getInstance().getDisplays();
+    const auto* display = isShowing() ? displays.getDisplayForRect(getScreenBounds()) : displays.getPrimaryDisplay();
+    if (!display) return most_scale;
+    const double of_host = std::sqrt(std::abs(static_cast<double>(getTransform().getDeterminant())));  // on screens of high density
+    const double fits = std::min(static_cast<double>(display->userArea.getWidth() - frame_width) / base_width,
+                                 static_cast<double>(display->userArea.getHeight() - frame_height) / base_height) / of_host;
+    return juce::jlimit(least_scale, most_scale, fits);
+}
+
 void Editor::set_scale(double factor) {
-    const double scale = juce::jlimit(least_scale, most_scale, factor);
+    const double scale = juce::jlimit(least_scale, largest_scale(), factor);
     setSize(juce::roundToInt(scale * base_width), juce::roundToInt(scale * base_height));
 }
+
 
 void Editor::resized() {
     const double factor = std::min(static_cast<double>(getWidth()) / base_width, static_cast<double>(getHeight()) / base_height);
     face_.setTransform(juce::AffineTransform::scale(static_cast<float>(factor)));
-    if (getWidth() < 1 || processor_.editor_width == getWidth()) return;
+    if (!built_ || getWidth() < 1 || processor_.editor_width == getWidth()) return;
     processor_.editor_width = getWidth();
     settings_->set_editor_width(getWidth());
 }
@@ -89,11 +106,27 @@ void Editor::update() {
     if (info_.isVisible() && held.content) info_.show(*held.content);
 }
 
-void Editor::look_at_levels() {
-    header_.refresh();
-    const Strip::Levels levels = strip_.refresh(1.0 / refresh_hz);
-    model_.refresh(levels.input_db, levels.output_db);
-    status_.refresh();
+bool Editor::look_at_levels(double seconds) {
+    bool moved = header_.refresh();
+    const Strip::Levels levels = strip_.refresh(seconds);
+    moved = model_.refresh(levels.input_db, levels.output_db, seconds) || levels.moved || moved;
+    status_.refresh(seconds);
+    return moved;
+}
+
+void Editor::timerCallback() {
+    const double now_s = 0.001 * juce::Time::getMillisecondCounterHiRes(), seconds = now_s - std::exchange(last_look_s_, now_s);
+    const bool moved = look_at_levels(seconds);
+    keep_focus_where_clicked();
+    still_for_s_ = moved ? 0.0 : still_for_s_ + seconds;
+    if (moved && getTimerInterval() > 1000 / refresh_hz) startTimerHz(refresh_hz);
+    else if (still_for_s_ > idle_after_s && getTimerInterval() < 1000 / idle_refresh_hz) startTimerHz(idle_refresh_hz);
+}
+
+void Editor::look_often() {
+    last_look_s_ = 0.001 * juce::Time::getMillisecondCounterHiRes();
+    still_for_s_ = 0.0;
+    startTimerHz(refresh_hz);
 }
 
 void Editor::show_info() {
@@ -104,6 +137,17 @@ void Editor::show_info() {
 void Editor::mouseUp(const juce::MouseEvent& event) {
     clicked_ = event.eventComponent;
     looks_since_click_ = 0;
+    look_often();
+}
+
+bool Editor::keyPressed(const juce::KeyPress& key) {
+    using juce::KeyPress, juce::ModifierKeys;
+    if (key == KeyPress('z', ModifierKeys::commandModifier, 0)) processor_.edits().undo();
+    else if (key == KeyPress('z', ModifierKeys::commandModifier | ModifierKeys::shiftModifier, 0) ||
+             key == KeyPress('y', ModifierKeys::commandModifier, 0)) processor_.edits().redo();
+    else return false;
+    look_often();
+    return true;
 }
 
 // When a click brings the window to the front, JUCE on X11 first gives the keyboard to the clicked control, and then, as the
@@ -117,11 +161,14 @@ void Editor::keep_focus_where_clicked() {
         clicked.grabKeyboardFocus();
 }
 
-bool Editor::isInterestedInFileDrag(const juce::StringArray& files) { return files.size() == 1 && Actions::opens(files[0]); }
-
 void Editor::filesDropped(const juce::StringArray& files, int, int) {
     show_drop(false);
-    if (!files.isEmpty()) actions_.open(juce::File(files[0]));
+    actions_.open_dropped(files);
+}
+
+void Editor::textDropped(const juce::String& text, int x, int y) {
+    const juce::String line = text.trim();
+    filesDropped({line.startsWithIgnoreCase("file:") ? juce::URL(line).getLocalFile().getFullPathName() : line}, x, y);
 }
 
 void Editor::show_drop(bool over) {

@@ -20,7 +20,7 @@ juce::Path sign(juce::Rectangle<float> area) {
 
 juce::String kilohertz(double hz) {
     const double khz = hz / 1000.0;
-    return juce::String(khz, std::abs(khz - std::round(khz)) < 0.005 ? 0 : 1) + " kHz";
+    return rounded(khz, std::abs(khz - std::round(khz)) < 0.005 ? 0 : 1) + " kHz";
 }
 
 } // namespace
@@ -28,7 +28,7 @@ juce::String kilohertz(double hz) {
 Header::Header(Processor& processor, Actions& actions)
     : processor_(processor), actions_(actions), previous_(IconButton::Icon::previous, "Previous preset"),
       next_(IconButton::Icon::next, "Next preset"), save_(IconButton::Icon::save, "Save the preset"),
-      menu_(IconButton::Icon::menu, "Settings") {
+      undo_(IconButton::Icon::undo, "Undo"), redo_(IconButton::Icon::redo, "Redo"), menu_(IconButton::Icon::menu, "Settings") {
     preset_.setName("Preset menu");
     preset_.setTooltip("Presets: the factory's and yours");
     preset_.setHasFocusOutline(true);
@@ -43,8 +43,10 @@ Header::Header(Processor& processor, Actions& actions)
     previous_.onClick = [this] { actions_.step_preset(-1); };
     next_.onClick = [this] { actions_.step_preset(1); };
     save_.onClick = [this] { actions_.save_preset(); };
+    undo_.onClick = [this] { processor_.edits().undo(), show_edits(); };
+    redo_.onClick = [this] { processor_.edits().redo(), show_edits(); };
     menu_.onClick = [this] { actions_.settings_menu(menu_); };
-    for (juce::Component* part : std::initializer_list<juce::Component*>{&previous_, &preset_, &next_, &save_, &menu_, &bypass_})
+    for (juce::Component* part : std::initializer_list<juce::Component*>{&previous_, &preset_, &next_, &save_, &undo_, &redo_, &menu_, &bypass_})
         addAndMakeVisible(part);
     update();
 }
@@ -56,7 +58,22 @@ void Header::update() {
     refresh();
 }
 
-void Header::refresh() { bypass_.setToggleState(processor_.parameters().bypass->on(), juce::dontSendNotification); }
+bool Header::refresh() {
+    show_edits();
+    const bool bypassed = processor_.parameters().bypass->on();
+    if (bypassed == bypass_.getToggleState()) return false;
+    bypass_.setToggleState(bypassed, juce::dontSendNotification);
+    return true;
+}
+
+void Header::show_edits() {
+    const auto show = [](IconButton& button, const juce::String& verb, const juce::String& what) {
+        button.setEnabled(what.isNotEmpty());
+        button.setTooltip((verb + (what.isEmpty() ? ": nothing yet" : ": " + what)));
+    };
+    show(undo_, "Undo (Ctrl+Z)", processor_.edits().next_undo());
+    show(redo_, "Redo (Ctrl+Shift+Z)", processor_.edits().next_redo());
+}
 
 void Header::paint(juce::Graphics& g) {
     auto area = getLocalBounds().toFloat().reduced(4.0f, 10.0f);
@@ -76,6 +93,8 @@ void Header::resized() {
     bypass_.setBounds(area.removeFromRight(84));
     area.removeFromRight(8);
     menu_.setBounds(area.removeFromRight(32));
+    area.removeFromRight(8);
+    for (IconButton* button : {&redo_, &undo_}) button->setBounds(area.removeFromRight(30));
     auto middle = getLocalBounds().reduced(0, 12).withSizeKeepingCentre(400, getHeight() - 24);
     previous_.setBounds(middle.removeFromLeft(30));
     save_.setBounds(middle.removeFromRight(32));
@@ -85,7 +104,10 @@ void Header::resized() {
 
 // --- the bottom line ------------------------------------------------------------------------------------------------------
 
-void StatusLine::refresh() {
+void StatusLine::refresh(double seconds) {
+    since_look_s_ += seconds;
+    if (since_look_s_ < 0.5) return;  // figures that change faster cannot be read
+    since_look_s_ = 0.0;
     const double host_hz = processor_.sample_rate_hz();
     const auto held = processor_.session().model(processor_.parameters().active_slot());
     juce::String rates;

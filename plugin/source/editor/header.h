@@ -12,14 +12,16 @@ class Header : public juce::Component {
 public:
     Header(Processor& processor, Actions& actions);
     void update();
-    void refresh();
+    bool refresh();
     void paint(juce::Graphics&) override;
     void resized() override;
 
 private:
+    void show_edits();
+
     Processor& processor_;
     Actions& actions_;
-    IconButton previous_, next_, save_, menu_;
+    IconButton previous_, next_, save_, undo_, redo_, menu_;
     juce::TextButton preset_;
     juce::TextButton bypass_{"Bypass"};
 };
@@ -27,12 +29,13 @@ private:
 class StatusLine : public juce::Component {
 public:
     explicit StatusLine(Processor& processor) : processor_(processor) { setInterceptsMouseClicks(false, false); }
-    void refresh();
+    void refresh(double seconds);
     void paint(juce::Graphics&) override;
 
 private:
     Processor& processor_;
     juce::String rates_, load_;
+    double since_look_s_ = 1.0;
 };
 
 /// What went wrong, in words, and what to do about it. Invisible while there is nothing to say.

@@ -20,7 +20,7 @@ void add_figures(const juce::var& figures, const juce::String& part, const std::
         if (!of->hasProperty(key)) return;
         const double value = of->getProperty(key);
         line << (line.isEmpty() ? "" : ",  ") << shown << " "
-             << (unit.isEmpty() ? juce::String::formatted("%.2g", value) : juce::String(value, digits) + unit);
+             << (unit.isEmpty() ? juce::String::formatted("%.2g", value) : rounded(value, digits) + unit);
     };
     figure("esr", "ESR", "", 0);
     figure("mrstft", "MR-STFT", "", 0);
@@ -68,7 +68,7 @@ std::vector<InfoPage::Row> InfoPage::rows_about(const Capture& capture) {
     add_figures(figures, "test", add);
     add_figures(figures, "valid", add);
     if (figures["seconds"].isDouble() || figures["seconds"].isInt())
-        add("Trained", juce::String(static_cast<double>(figures["seconds"]), 0) + " s, " + figures["steps"].toString() + " updates");
+        add("Trained", rounded(figures["seconds"], 0) + " s, " + figures["steps"].toString() + " updates");
     add("File", capture.file.path.isEmpty() ? "comes with Serpent" : capture.file.path);
     add("SHA-256", capture.file.sha256);
     return rows;

@@ -48,13 +48,14 @@ Knob::Knob() {
     };
     slider_.onValueChange = [this] { turned(); };
     slider_.textFromValueFunction = [this](double value) {
-        return parameter_ ? parameter_->getText(static_cast<float>(value), 0) + " " + parameter_->getLabel() : juce::String();
+        return parameter_ ? text_with_unit(*parameter_, static_cast<float>(value)) : juce::String();
     };
     slider_.valueFromTextFunction = [this](const juce::String& text) { return parameter_ ? parameter_->getValueForText(text) : 0.0f; };
     addAndMakeVisible(name_), addAndMakeVisible(slider_), addAndMakeVisible(value_);
 }
 
-void Knob::attach(juce::RangedAudioParameter& parameter, const juce::String& shown_name, const juce::String& accessible_name) {
+void Knob::attach(juce::RangedAudioParameter& parameter, const juce::String& shown_name, const juce::String& accessible_name,
+                  const juce::String& help) {
     if (dragging_ && parameter_) parameter_->endChangeGesture();
     dragging_ = false;
     parameter_ = &parameter;
@@ -63,9 +64,10 @@ void Knob::attach(juce::RangedAudioParameter& parameter, const juce::String& sho
     for (juce::Component* component : {static_cast<juce::Component*>(&slider_), static_cast<juce::Component*>(this)})
         component->setName(accessible_name);
     slider_.setTitle(accessible_name);
+    slider_.setTooltip(help + ". Double-click: " + text_with_unit(parameter, parameter.getDefaultValue()) + "; Shift: slowly");
     value_.setTitle(accessible_name + " value");
     value_.setName(accessible_name + " value");
-    refresh();
+    show_value();
 }
 
 void Knob::set_bipolar(bool from_middle) {
@@ -78,7 +80,7 @@ void Knob::turned() {
     const auto value = static_cast<float>(slider_.getValue());
     if (dragging_) parameter_->setValueNotifyingHost(value);
     else set_by_user(*parameter_, value);  // by key
-    refresh();
+    show_value();
 }
 
 bool Knob::keyPressed(const juce::KeyPress& key) {
@@ -88,16 +90,23 @@ bool Knob::keyPressed(const juce::KeyPress& key) {
 }
 
 void Knob::typed() {
-    if (parameter_) set_by_user(*parameter_, parameter_->getValueForText(value_.getText()));
-    refresh();
+    if (!parameter_) return;
+    set_by_user(*parameter_, parameter_->getValueForText(value_.getText()));
+    show_value();
 }
 
-void Knob::refresh() {
-    if (!parameter_) return;
-    if (!dragging_) slider_.setValue(parameter_->getValue(), juce::dontSendNotification);
+bool Knob::refresh() {
+    if (!parameter_ || parameter_->getValue() == shown_) return false;
+    show_value();
+    return true;
+}
+
+void Knob::show_value() {
+    const float value = parameter_->getValue();
+    if (!dragging_) slider_.setValue(value, juce::dontSendNotification);
     if (value_.isBeingEdited()) return;
-    const juce::String unit = parameter_->getLabel();
-    value_.setText(parameter_->getText(parameter_->getValue(), 0) + (unit.isEmpty() ? "" : " " + unit), juce::dontSendNotification);
+    value_.setText(text_with_unit(*parameter_, value), juce::dontSendNotification);
+    shown_ = value;
 }
 
 void Knob::resized() {
@@ -119,6 +128,13 @@ Switch::Switch(juce::RangedAudioParameter& parameter, const juce::String& shown_
     setWantsKeyboardFocus(true);
     setHasFocusOutline(true);
     refresh();
+}
+
+bool Switch::refresh() {
+    const bool on = parameter_.getValue() >= 0.5f;
+    if (on == getToggleState()) return false;
+    setToggleState(on, juce::dontSendNotification);
+    return true;
 }
 
 void Switch::clicked() { set_by_user(parameter_, getToggleState() ? 1.0f : 0.0f); }

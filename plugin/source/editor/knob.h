@@ -13,19 +13,20 @@ namespace serpent::plugin {
 class Shows {
 public:
     virtual ~Shows() = default;
-    virtual void refresh() = 0;
+    virtual bool refresh() = 0;  ///< whether it has changed
 };
 
 class Knob : public juce::Component, public Shows {
 public:
     Knob();
 
-    /// Turns `parameter` from now on. `accessible_name` is read out, `shown_name` drawn.
-    void attach(juce::RangedAudioParameter& parameter, const juce::String& shown_name, const juce::String& accessible_name);
+    /// Turns `parameter` from now on. `accessible_name` is read out, `shown_name` drawn, `help` the tooltip.
+    void attach(juce::RangedAudioParameter& parameter, const juce::String& shown_name, const juce::String& accessible_name,
+                const juce::String& help);
     void set_bipolar(bool from_middle);
     /// Whether what it turns is heard now: else it is drawn paler, and still turns.
     void set_heard(bool heard) { setAlpha(heard ? 1.0f : 0.42f); }
-    void refresh() override;
+    bool refresh() override;
     void resized() override;
     bool keyPressed(const juce::KeyPress&) override;
     juce::Slider& slider() { return slider_; }
@@ -33,11 +34,13 @@ public:
 private:
     void turned();
     void typed();
+    void show_value();
 
     juce::Slider slider_;
     juce::Label name_, value_;
     juce::RangedAudioParameter* parameter_ = nullptr;
     bool dragging_ = false;
+    float shown_ = -1.0f;  // normalised
 };
 
 class Switch : public juce::ToggleButton, public Shows {
@@ -45,7 +48,7 @@ public:
     Switch(juce::RangedAudioParameter& parameter, const juce::String& shown_name, const juce::String& accessible_name,
            const juce::String& help);
 
-    void refresh() override { setToggleState(parameter_.getValue() >= 0.5f, juce::dontSendNotification); }
+    bool refresh() override;
     void clicked() override;
 
 private:

@@ -10,17 +10,20 @@ namespace {
 
 constexpr float bottom_db = -60.0f, top_db = 6.0f;
 constexpr float fall_db_per_s = 26.0f;
+constexpr float least_step_db = 0.1f;  // that is drawn: a third of a pixel at 200 %
 constexpr double hold_s = 1.5;
 constexpr float bars_width = 16.0f;
 constexpr float gutter = 30.0f;  // for the history's scale
-constexpr std::size_t history_points = 240;  // 8 s of 30 a second
+constexpr double points_per_s = 30.0;
+constexpr std::size_t history_points = 240;  // 8 s
 
 float decibels(float gain) { return juce::Decibels::gainToDecibels(gain, bottom_db); }
 
 } // namespace
 
 LevelMeter::LevelMeter(Meter& meter, const juce::String& name) : meter_(meter) {
-    peak_db_.fill(bottom_db), rms_db_.fill(bottom_db), held_db_.fill(bottom_db);
+    peak_db_.fill(bottom_db), rms_db_.fill(bottom_db), held_db_.fill(bottom_db), drawn_db_.fill(3.0f * bottom_db);
+    loudest_db_ = bottom_db;
     setName(name);
     setTitle(name);
     setTooltip("RMS (bright), peak and the recent peak; below, the highest peak in dBFS. The lamp says that it went over 0; click to forget both.");
@@ -45,23 +48,29 @@ void LevelMeter::forget() {
     repaint();
 }
 
-float LevelMeter::refresh(double seconds) {
-    float loudest = bottom_db;
-    bool moved = false;
+bool LevelMeter::refresh(double seconds) {
+    bool moved = false, louder = false;
     for (std::size_t c = 0; c < most_channels; ++c) {
-        const float before = peak_db_[c] + rms_db_[c] + held_db_[c];
         const float peak = decibels(meter_.take_peak(c));
+        louder = louder || peak > loudest_db_;
         loudest_db_ = std::max(loudest_db_, peak);
         const float fallen = peak_db_[c] - fall_db_per_s * static_cast<float>(seconds);
         peak_db_[c] = std::max({peak, fallen, bottom_db});
         rms_db_[c] = std::max(bottom_db, decibels(meter_.rms(c)));
         held_for_s_[c] += seconds;
         if (peak_db_[c] >= held_db_[c] || held_for_s_[c] > hold_s) held_db_[c] = peak_db_[c], held_for_s_[c] = 0.0;
-        loudest = std::max(loudest, rms_db_[c]);
-        moved = moved || std::abs(before - (peak_db_[c] + rms_db_[c] + held_db_[c])) > 0.05f;
+        const float now = peak_db_[c] + rms_db_[c] + held_db_[c];
+        if (std::abs(drawn_db_[c] - now) <= least_step_db) continue;
+        drawn_db_[c] = now;
+        moved = true;
     }
-    if (moved || meter_.clipped()) repaint();
-    return loudest;
+    if (louder || channels_ != meter_.channels() || clipped_ != meter_.clipped()) {
+        channels_ = meter_.channels(), clipped_ = meter_.clipped();
+        repaint();
+        return true;
+    }
+    if (moved) repaint(bars().getSmallestIntegerContainer());  // without the scale's text, which costs the most
+    return moved;
 }
 
 juce::Rectangle<float> LevelMeter::bars() const {
@@ -117,17 +126,34 @@ History::History() {
     setName("Level history");
     setTitle("Level history of input and output");
     setInterceptsMouseClicks(false, false);
-    for (std::size_t i = 0; i < history_points; ++i) points_.push_back({bottom_db, bottom_db});
+    points_.assign(history_points, {bottom_db, bottom_db});
+    level_points_ = history_points;
 }
 
-void History::add(float input_db, float output_db) {
-    points_.pop_front();
-    points_.push_back({input_db, output_db});
-    repaint();
+bool History::add(float input_db, float output_db, double seconds) {
+    owed_points_ = std::min(owed_points_ + points_per_s * seconds, static_cast<double>(history_points));
+    const auto alike = [](float a, float b) { return std::abs(a - b) <= least_step_db; };
+    const Point& last = points_.back();
+    if (!alike(input_db, last.input_db) || !alike(output_db, last.output_db)) level_points_ = 0;
+    if (level_points_ >= history_points) {
+        owed_points_ = 0.0;
+        return false;
+    }
+    // While it is level the first of the points goes on, so that a slow drift is seen once it is a step.
+    const Point next = level_points_ > 0 ? last : Point{input_db, output_db};
+    for (; owed_points_ >= 1.0; owed_points_ -= 1.0) {
+        points_.pop_front();
+        points_.push_back(next);
+        ++level_points_;
+    }
+    repaint(plot().getSmallestIntegerContainer());
+    return true;
 }
+
+juce::Rectangle<float> History::plot() const { return getLocalBounds().toFloat().withTrimmedLeft(gutter).withTrimmedTop(6.0f); }
 
 void History::paint(juce::Graphics& g) {
-    const auto area = getLocalBounds().toFloat().withTrimmedLeft(gutter).withTrimmedTop(6.0f);
+    const auto area = plot();
     const auto y_of = [&](float db) { return area.getBottom() - area.getHeight() * (std::clamp(db, bottom_db, 0.0f) - bottom_db) / -bottom_db; };
     const auto x_of = [&](std::size_t i) { return area.getX() + area.getWidth() * static_cast<float>(i) / static_cast<float>(history_points - 1); };
     g.setColour(colour::night.withAlpha(0.45f));
@@ -142,7 +168,7 @@ void History::paint(juce::Graphics& g) {
     }
     for (int s = 2; s < 8; s += 2) {
         g.setColour(colour::edge.withAlpha(0.4f));
-        g.fillRect(x_of(history_points - 1 - static_cast<std::size_t>(30 * s)), area.getY(), 1.0f, area.getHeight());
+        g.fillRect(x_of(history_points - 1 - static_cast<std::size_t>(points_per_s * s)), area.getY(), 1.0f, area.getHeight());
     }
     const auto curve = [&](float Point::*level) {
         juce::Path path;

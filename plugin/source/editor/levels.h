@@ -5,6 +5,7 @@
 #include "chain/meter.h"
 #include "editor/look.h"
 
+#include <algorithm>
 #include <array>
 #include <deque>
 
@@ -14,8 +15,10 @@ namespace serpent::plugin {
 class LevelMeter : public juce::Component, public juce::SettableTooltipClient {
 public:
     LevelMeter(Meter& meter, const juce::String& name);
-    /// Looks at the meter, `seconds` after the last time. Returns the RMS level in dB.
-    float refresh(double seconds);
+    /// Looks at the meter, `seconds` after the last time, and draws anew what has changed. Returns whether anything has.
+    bool refresh(double seconds);
+    /// That of the louder channel at the last look.
+    float rms_db() const { return *std::max_element(rms_db_.begin(), rms_db_.end()); }
     void paint(juce::Graphics&) override;
     void mouseDown(const juce::MouseEvent&) override { forget(); }
     bool keyPressed(const juce::KeyPress& key) override;
@@ -30,21 +33,28 @@ private:
     Meter& meter_;
     std::array<float, most_channels> peak_db_{}, rms_db_{}, held_db_{};
     std::array<double, most_channels> held_for_s_{};
-    float loudest_db_ = -100.0f;  // since the user forgot it
+    std::array<float, most_channels> drawn_db_{};  // the sum of the three
+    float loudest_db_ = -100.0f;                   // since the user forgot it
+    int channels_ = 0;
+    bool clipped_ = false;
 };
 
 /// The last seconds of input and output, so that one sees a compressor ride or a supply sag.
 class History : public juce::Component {
 public:
     History();
-    void add(float input_db, float output_db);
+    /// The levels during the last `seconds`. Returns whether the picture changes: not when it shows nothing but them.
+    bool add(float input_db, float output_db, double seconds);
     void paint(juce::Graphics&) override;
 
 private:
     struct Point {
         float input_db, output_db;
     };
+    juce::Rectangle<float> plot() const;
     std::deque<Point> points_;
+    double owed_points_ = 0.0;
+    std::size_t level_points_ = 0;  // the last so many are all alike
 };
 
 } // namespace serpent::plugin

@@ -27,6 +27,12 @@ juce::Path drawn(IconButton::Icon icon) {
             break;
         case Icon::save: line({{0.5f, 0.14f}, {0.5f, 0.6f}}), line({{0.3f, 0.42f}, {0.5f, 0.62f}, {0.7f, 0.42f}}),
             line({{0.16f, 0.62f}, {0.16f, 0.84f}, {0.84f, 0.84f}, {0.84f, 0.62f}}); break;
+        case Icon::undo: line({{0.34f, 0.14f}, {0.14f, 0.36f}, {0.36f, 0.54f}}), line({{0.16f, 0.36f}, {0.58f, 0.36f}}),
+            p.cubicTo(0.92f, 0.36f, 0.92f, 0.82f, 0.58f, 0.82f), p.lineTo(0.34f, 0.82f); break;
+        case Icon::redo: line({{0.66f, 0.14f}, {0.86f, 0.36f}, {0.64f, 0.54f}}), line({{0.84f, 0.36f}, {0.42f, 0.36f}}),
+            p.cubicTo(0.08f, 0.36f, 0.08f, 0.82f, 0.42f, 0.82f), p.lineTo(0.66f, 0.82f); break;
+        case Icon::copy: line({{0.64f, 0.32f}, {0.64f, 0.14f}, {0.14f, 0.14f}, {0.14f, 0.66f}, {0.34f, 0.66f}}),
+            p.addRectangle(0.36f, 0.34f, 0.5f, 0.52f); break;
         case Icon::info:
             p.addEllipse(0.14f, 0.14f, 0.72f, 0.72f);
             line({{0.5f, 0.46f}, {0.5f, 0.68f}}), line({{0.5f, 0.31f}, {0.5f, 0.33f}});
@@ -62,7 +68,7 @@ ModelPanel::ModelPanel(Processor& processor, Actions& actions, std::function<voi
       model_on_(*processor.parameters().model_on, "Model", "Model on", "Off: the sound passes this part unchanged"),
       match_(*processor.parameters().match, "Match A/B", "Match loudness of A and B", "Plays B as loud as A, so that louder does not seem better"),
       normalise_(*processor.parameters().normalise, "Normalise", "Normalise loudness", "Plays every model at the same loudness"),
-      previous_(IconButton::Icon::previous, "Previous model"), next_(IconButton::Icon::next, "Next model"),
+      copy_(IconButton::Icon::copy, "Copy to the other slot"), previous_(IconButton::Icon::previous, "Previous model"), next_(IconButton::Icon::next, "Next model"),
       folder_(IconButton::Icon::folder, "Load a model"), info_(IconButton::Icon::info, "About this model") {
     for (auto* button : {&slot_a_, &slot_b_}) {
         const bool a = button == &slot_a_;
@@ -83,11 +89,12 @@ ModelPanel::ModelPanel(Processor& processor, Actions& actions, std::function<voi
     about_.setFont(type(13.0f));
     about_.setColour(juce::Label::textColourId, colour::quiet);
     about_.setMinimumHorizontalScale(0.85f);
+    copy_.onClick = [this] { actions_.copy_slot(); };
     previous_.onClick = [this] { actions_.step_model(-1); };
     next_.onClick = [this] { actions_.step_model(1); };
     folder_.onClick = [this] { actions_.choose_model(); };
     info_.onClick = std::move(show_info);
-    for (juce::Component* part : std::initializer_list<juce::Component*>{&model_on_, &match_, &normalise_, &name_, &about_, &previous_,
+    for (juce::Component* part : std::initializer_list<juce::Component*>{&model_on_, &match_, &normalise_, &name_, &about_, &copy_, &previous_,
                                                                          &next_, &folder_, &info_, &history_})
         addAndMakeVisible(part);
     for (Knob& knob : knobs_) addChildComponent(knob);
@@ -107,8 +114,10 @@ void ModelPanel::attach_knobs() {
         knobs_[i].setVisible(used);
         if (!used) continue;
         const juce::String name = juce::String::fromUTF8(controls[i]->control().name.c_str());
-        knobs_[i].attach(*controls[i], name, name + " of model " + (shown_slot_ == 0 ? "A" : "B"));
         const Control control = controls[i]->control();
+        const juce::String unit = juce::String::fromUTF8((" " + control.unit).c_str()).trimEnd();
+        knobs_[i].attach(*controls[i], name, name + " of model " + (shown_slot_ == 0 ? "A" : "B"),
+                         name + " of the device: " + juce::String(control.min) + " to " + juce::String(control.max) + unit);
         knobs_[i].set_bipolar(control.min < 0.0f && control.max == -control.min);
         ++knobs_shown_;
     }
@@ -119,6 +128,7 @@ void ModelPanel::update() {
     shown_slot_ = processor_.parameters().active_slot();
     slot_a_.setToggleState(shown_slot_ == 0, juce::dontSendNotification);
     slot_b_.setToggleState(shown_slot_ == 1, juce::dontSendNotification);
+    copy_.setTooltip(shown_slot_ == 0 ? "Copy A to B: the model and its knobs" : "Copy B to A: the model and its knobs");
     const auto held = processor_.session().model(shown_slot_);
     juce::String title = "Empty: click, or drop a model here", about = "The sound passes unchanged";
     if (held.content) {
@@ -136,16 +146,18 @@ void ModelPanel::update() {
     name_.setColour(juce::TextButton::textColourOffId, held.content ? colour::text : held.wanted.empty() ? colour::quiet : colour::amber);
     about_.setText(about, juce::dontSendNotification);
     info_.setEnabled(held.content != nullptr);
+    copy_.setEnabled(held.content || !held.wanted.empty());
     attach_knobs();
     repaint();
 }
 
-void ModelPanel::refresh(float input_db, float output_db) {
-    if (shown_slot_ != processor_.parameters().active_slot()) update();
-    for (Switch* part : {&model_on_, &match_, &normalise_}) part->refresh();
-    for (std::size_t i = 0; i < knobs_.size(); ++i)
-        if (knobs_[i].isVisible()) knobs_[i].refresh();
-    history_.add(input_db, output_db);
+bool ModelPanel::refresh(float input_db, float output_db, double seconds) {
+    bool moved = shown_slot_ != processor_.parameters().active_slot();
+    if (moved) update();
+    for (Switch* part : {&model_on_, &match_, &normalise_}) moved = part->refresh() || moved;
+    for (Knob& knob : knobs_)
+        if (knob.isVisible()) moved = knob.refresh() || moved;
+    return history_.add(input_db, output_db, seconds) || moved;
 }
 
 void ModelPanel::paint(juce::Graphics& g) {
@@ -172,6 +184,8 @@ void ModelPanel::resized() {
     auto slots = top.removeFromLeft(80).withSizeKeepingCentre(80, 32);
     slot_a_.setBounds(slots.removeFromLeft(40));
     slot_b_.setBounds(slots);
+    top.removeFromLeft(4);
+    copy_.setBounds(top.removeFromLeft(28).withSizeKeepingCentre(28, 32));
     top.removeFromLeft(gap);
     for (IconButton* button : {&previous_, &next_}) button->setBounds(top.removeFromLeft(28).withSizeKeepingCentre(28, 32));
     top.removeFromLeft(4);

@@ -15,7 +15,7 @@ namespace serpent::plugin {
 /// A button with a drawn sign instead of a word.
 class IconButton : public juce::Button {
 public:
-    enum class Icon { previous, next, folder, menu, info, save, close };
+    enum class Icon { previous, next, folder, menu, info, save, undo, redo, copy, close };
     IconButton(Icon icon, const juce::String& accessible_name);
     void paintButton(juce::Graphics&, bool over, bool down) override;
 
@@ -28,7 +28,8 @@ public:
     ModelPanel(Processor& processor, Actions& actions, std::function<void()> show_info);
     /// The session has changed.
     void update();
-    void refresh(float input_db, float output_db);
+    /// The levels during the last `seconds`. Returns whether anything has changed.
+    bool refresh(float input_db, float output_db, double seconds);
     void paint(juce::Graphics&) override;
     void resized() override;
 
@@ -42,7 +43,7 @@ private:
     Switch model_on_, match_, normalise_;
     juce::TextButton name_;
     juce::Label about_;
-    IconButton previous_, next_, folder_, info_;
+    IconButton copy_, previous_, next_, folder_, info_;
     std::array<Knob, controls_per_slot> knobs_;
     std::size_t knobs_shown_ = 0;
     History history_;

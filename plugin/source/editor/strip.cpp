@@ -21,16 +21,16 @@ Strip::Strip(Processor& processor, Actions& actions)
       input_meter_(processor.chain().input_meter, "Input level"), output_meter_(processor.chain().output_meter, "Output level"),
       gate_view_(processor), curve_(processor) {
     Parameters& p = processor.parameters();
-    input_.attach(*p.input_db, "Input", "Input");
-    threshold_.attach(*p.gate_threshold_db, "Threshold", "Gate threshold");
-    release_.attach(*p.gate_release_ms, "Release", "Gate release");
-    low_.attach(*p.eq_low_db, "Bass", "Bass");
-    mid_.attach(*p.eq_mid_db, "Middle", "Middle");
-    mid_hz_.attach(*p.eq_mid_hz, "Mid freq", "Middle frequency");
-    high_.attach(*p.eq_high_db, "Treble", "Treble");
-    cabinet_level_.attach(*p.cabinet_db, "Level", "Cabinet level");
-    mix_.attach(*p.mix, "Mix", "Mix");
-    output_.attach(*p.output_db, "Output", "Output");
+    input_.attach(*p.input_db, "Input", "Input", "How loud the input reaches the model");
+    threshold_.attach(*p.gate_threshold_db, "Threshold", "Gate threshold", "The gate closes below this level");
+    release_.attach(*p.gate_release_ms, "Release", "Gate release", "How long the gate takes to close");
+    low_.attach(*p.eq_low_db, "Bass", "Bass", "Below 120 Hz");
+    mid_.attach(*p.eq_mid_db, "Middle", "Middle", "Around the middle frequency");
+    mid_hz_.attach(*p.eq_mid_hz, "Mid freq", "Middle frequency", "Where Middle lifts or cuts");
+    high_.attach(*p.eq_high_db, "Treble", "Treble", "Above 3.5 kHz");
+    cabinet_level_.attach(*p.cabinet_db, "Level", "Cabinet level", "How loud the cabinet plays");
+    mix_.attach(*p.mix, "Mix", "Mix", "0 %: the input alone; 100 %: the processed sound alone");
+    output_.attach(*p.output_db, "Output", "Output", "The level at the end");
     for (Knob* knob : {&input_, &low_, &mid_, &high_, &output_}) knob->set_bipolar(true);
     cabinet_name_.setName("Cabinet menu");
     cabinet_name_.setHasFocusOutline(true);
@@ -56,16 +56,19 @@ void Strip::update() {
 }
 
 Strip::Levels Strip::refresh(double seconds) {
-    for (Knob* knob : {&input_, &threshold_, &release_, &low_, &mid_, &mid_hz_, &high_, &cabinet_level_, &mix_, &output_}) knob->refresh();
-    for (Switch* part : {&gate_on_, &eq_on_, &cabinet_on_, &dc_block_}) part->refresh();
+    bool moved = false;
+    for (Shows* part : std::initializer_list<Shows*>{&input_, &threshold_, &release_, &low_, &mid_, &mid_hz_, &high_, &cabinet_level_,
+                                                     &mix_, &output_, &gate_on_, &eq_on_, &cabinet_on_, &dc_block_})
+        moved = part->refresh() || moved;
     const auto heard = [](const Switch& on, std::initializer_list<Knob*> knobs) {
         for (Knob* knob : knobs) knob->set_heard(on.getToggleState());
     };
     heard(gate_on_, {&threshold_, &release_}), heard(eq_on_, {&low_, &mid_, &mid_hz_, &high_});
     cabinet_level_.set_heard(cabinet_on_.getToggleState() && processor_.chain().cabinet.loaded());
-    const Levels levels{input_meter_.refresh(seconds), output_meter_.refresh(seconds)};
-    gate_view_.refresh(levels.input_db), curve_.refresh();
-    return levels;
+    moved = input_meter_.refresh(seconds) || moved;
+    moved = output_meter_.refresh(seconds) || moved;
+    gate_view_.refresh(input_meter_.rms_db()), curve_.refresh();
+    return {input_meter_.rms_db(), output_meter_.rms_db(), moved};
 }
 
 void Strip::paint(juce::Graphics& g) {

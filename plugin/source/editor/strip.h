@@ -14,9 +14,9 @@ class Strip : public juce::Component {
 public:
     Strip(Processor& processor, Actions& actions);
     void update();
-    /// Returns the RMS levels in dB.
     struct Levels {
-        float input_db, output_db;
+        float input_db, output_db;  // RMS
+        bool moved;                 // anything in the strip
     };
     Levels refresh(double seconds);
     void paint(juce::Graphics&) override;

@@ -18,9 +18,37 @@ juce::PropertiesFile::Options options() {
     return o;
 }
 
+/// On Linux JUCE's place for them is ~/Serpent, where they were once.
+juce::File settings_file() {
+#if JUCE_LINUX || JUCE_BSD
+    const juce::File file = user_folder().getChildFile("Serpent.settings"), old = options().getDefaultFile();
+    if (adopt(old, file)) old.getParentDirectory().deleteFile();  // which an emptied folder is, and only that
+    return file;
+#else
+    return options().getDefaultFile();
+#endif
+}
+
 } // namespace
 
-Settings::Settings() : file_(options()) {}
+juce::File user_folder() {
+    juce::File configuration = juce::File::getSpecialLocation(juce::File::userApplicationDataDirectory);
+#if JUCE_LINUX || JUCE_BSD  // where JUCE does not look at the environment
+    const juce::String path = juce::SystemStats::getEnvironmentVariable("XDG_CONFIG_HOME", {});
+    if (juce::File::isAbsolutePath(path)) configuration = juce::File(path);
+#endif
+    return configuration.getChildFile("Serpent");
+}
+
+bool adopt(const juce::File& old, const juce::File& file) {
+    if (!old.exists() || file.exists()) return false;
+    file.getParentDirectory().createDirectory();
+    if (old.moveFileTo(file)) return true;
+    if (old.isDirectory()) old.copyDirectoryTo(file);  // to another disk
+    return false;
+}
+
+Settings::Settings() : file_(settings_file(), options()) {}
 
 juce::StringArray Settings::recent_models() const {
     juce::StringArray paths = juce::StringArray::fromLines(file_.getValue("recent_models"));

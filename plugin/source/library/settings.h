@@ -6,6 +6,12 @@
 
 namespace serpent::plugin {
 
+/// Where a user's settings and presets are kept: $XDG_CONFIG_HOME/Serpent, ~/.config/Serpent, or the platform's equivalent.
+juce::File user_folder();
+/// Gives `file` of the user's folder what an earlier version kept at `old`, if there is nothing yet. Never overwrites. Returns
+/// whether nothing is left at `old`.
+bool adopt(const juce::File& old, const juce::File& file);
+
 /// For the message thread. One for the process (juce::SharedResourcePointer), written soon after a change.
 class Settings {
 public:

@@ -2,6 +2,7 @@
 #include "state/presets.h"
 
 #include "library/factory.h"
+#include "library/settings.h"
 #include "serpent/errors.h"
 
 #include <algorithm>
@@ -122,7 +123,9 @@ State factory_preset(int program) {
 }
 
 juce::File user_preset_folder() {
-    return juce::File::getSpecialLocation(juce::File::userApplicationDataDirectory).getChildFile("Serpent").getChildFile("Presets");
+    const juce::File folder = user_folder().getChildFile("Presets");
+    adopt(juce::File::getSpecialLocation(juce::File::userApplicationDataDirectory).getChildFile("Serpent/Presets"), folder);
+    return folder;
 }
 
 std::vector<juce::File> user_presets() {

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Where a user's settings and presets are, and that those of earlier versions are not lost.
+#include "library/settings.h"
+#include "editor/editor.h"
+#include "processor_fixture.h"
+#include "state/presets.h"
+
+#include <catch2/catch.hpp>
+
+#include <cstdlib>
+
+using namespace serpent::plugin;
+using namespace serpent::test;
+
+namespace {
+
+/// A home of its own for as long as it lives.
+struct Home {
+    Home() : folder(juce::File::createTempFile("home")), home(std::getenv("HOME")), config(std::getenv("XDG_CONFIG_HOME")) {
+        folder.createDirectory();
+        set("HOME", folder.getFullPathName());
+        ::unsetenv("XDG_CONFIG_HOME");
+    }
+    ~Home() {
+        set("HOME", home);
+        set("XDG_CONFIG_HOME", config);
+        folder.deleteRecursively();
+    }
+    static void set(const char* name, const juce::String& value) { ::setenv(name, value.toRawUTF8(), 1); }
+    juce::File operator/(const juce::String& path) const { return folder.getChildFile(path); }
+
+    const juce::File folder;
+    const juce::String home, config;
+};
+
+} // namespace
+
+TEST_CASE("settings are kept where the desktop's rules say", "[settings]") {
+    const Home home;
+    Settings().set_editor_width(1234);
+    CHECK((home / ".config/Serpent/Serpent.settings").existsAsFile());
+    CHECK_FALSE((home / "Serpent").exists());
+    CHECK(Settings().editor_width() == 1234);
+
+    Home::set("XDG_CONFIG_HOME", (home / "elsewhere").getFullPathName());
+    CHECK(Settings().editor_width() == 0);
+    Settings().set_editor_width(777);
+    CHECK((home / "elsewhere/Serpent/Serpent.settings").existsAsFile());
+    CHECK(user_preset_folder() == home / "elsewhere/Serpent/Presets");
+
+    Home::set("XDG_CONFIG_HOME", "not/absolute");  // to be ignored, says the specification
+    CHECK(Settings().editor_width() == 1234);
+}
+
+TEST_CASE("settings and presets of earlier versions are moved, and nothing is overwritten", "[settings]") {
+    const Home home;
+    Settings().set_editor_width(1234);
+    (home / "Serpent").createDirectory();
+    REQUIRE((home / ".config/Serpent/Serpent.settings").moveFileTo(home / "Serpent/Serpent.settings"));
+    CHECK(Settings().editor_width() == 1234);
+    CHECK((home / ".config/Serpent/Serpent.settings").existsAsFile());
+    CHECK_FALSE((home / "Serpent").exists());
+
+    // What else the folder holds stays, and so do newer settings.
+    (home / "Serpent/my models").createDirectory();
+    (home / "Serpent/Serpent.settings").replaceWithText("old");
+    CHECK(Settings().editor_width() == 1234);
+    CHECK((home / "Serpent/my models").isDirectory());
+    CHECK((home / "Serpent/Serpent.settings").loadFileAsString() == "old");
+
+    (home / ".config/Serpent/Presets").createDirectory();
+    (home / ".config/Serpent/Presets/mine.serpentpreset").replaceWithText("mine");
+    Home::set("XDG_CONFIG_HOME", (home / "elsewhere").getFullPathName());
+    REQUIRE(user_presets().size() == 1);
+    CHECK(user_presets()[0] == home / "elsewhere/Serpent/Presets/mine.serpentpreset");
+}
+
+TEST_CASE("opening the editor writes no settings, choosing a size does", "[settings]") {
+    const Home home;
+    Ready ready;
+    {
+        Editor editor(*ready.processor);
+        editor.look_at_levels(1.0);
+    }
+    CHECK(home.folder.getNumberOfChildFiles(juce::File::findFilesAndDirectories) == 0);
+    CHECK(ready.processor->editor_width == 0);
+    {
+        Editor editor(*ready.processor);
+        editor.set_scale(1.25);
+    }
+    CHECK(Settings().editor_width() == 1200);
+    CHECK(ready.processor->editor_width == 1200);
+}

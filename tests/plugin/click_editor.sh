@@ -51,6 +51,9 @@ click 60 511; sleep 1; before=$(value Input)  # where the keyboard was not
 press Down; until_is Input "< $before"
 press Return; press ctrl+a; xdotool type 6; press Return; until_is Input '== 0.625'
 press Tab; press Tab; press shift+Tab; press shift+Tab; press Up; until_is Input '> 0.625'
+at 60 553; xdotool click --repeat 2 --delay 90 1; sleep 0.8  # the value itself
+press ctrl+a; xdotool type --delay 40 -- -12; press Return; until_is Input '== 0.25'
+press ctrl+z; until_is Input '> 0.6'; press ctrl+y; until_is Input '== 0.25'
 echo "keys: arrows, Tab and typed values reach the clicked knob"
 
 import -window root "$pictures/screen.png"

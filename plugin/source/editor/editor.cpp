@@ -150,15 +150,16 @@ bool Editor::keyPressed(const juce::KeyPress& key) {
     return true;
 }
 
-// When a click brings the window to the front, JUCE on X11 first gives the keyboard to the clicked control, and then, as the
-// window system's answer arrives, back to the one that had it before.
+// When a click brings the window to the front, or a host's around it, JUCE on X11 first gives the keyboard to what was clicked, and
+// then, as the window system's answer arrives, back to the one that had it before: past a value's text that the click has opened, too.
 void Editor::keep_focus_where_clicked() {
     if (!clicked_ || ++looks_since_click_ < 3) return;
-    juce::Component& clicked = *clicked_;
-    clicked_ = nullptr;
-    if (clicked.getWantsKeyboardFocus() && clicked.isShowing() && !clicked.hasKeyboardFocus(true) && !info_.isVisible() &&
-        !clicked.isCurrentlyBlockedByAnotherModalComponent() && hasKeyboardFocus(true))
-        clicked.grabKeyboardFocus();
+    auto* label = dynamic_cast<juce::Label*>(clicked_.getComponent());
+    juce::Component* wanted = label ? label->getCurrentTextEditor() : clicked_.getComponent();
+    if (!label || looks_since_click_ >= 15) clicked_ = nullptr;  // after half a second the user may have gone elsewhere
+    if (wanted && wanted->getWantsKeyboardFocus() && wanted->isShowing() && !wanted->hasKeyboardFocus(true) && !info_.isVisible() &&
+        !wanted->isCurrentlyBlockedByAnotherModalComponent() && (label || hasKeyboardFocus(true)))
+        wanted->grabKeyboardFocus();
 }
 
 void Editor::filesDropped(const juce::StringArray& files, int, int) {

@@ -59,12 +59,29 @@ void resized(const Subject& subject) {
     if (subject.format == Format::lv2) settle();
 }
 
+/// A session from a larger screen.
+void fits_the_screen(const Subject& subject) {
+    Hosted hosted = subject.load();
+    const juce::MemoryBlock state = hosted.plugin_state();
+    auto xml = juce::AudioProcessor::getXmlFromBinary(state.getData(), static_cast<int>(state.getSize()));
+    xml->setAttribute("editor_width", 2880);
+    juce::MemoryBlock large;
+    juce::AudioProcessor::copyXmlToBinary(*xml, large);
+    hosted.set_plugin_state(large);
+    auto editor = open(hosted);
+    const auto screen = juce::Desktop::getInstance().getDisplays().getPrimaryDisplay()->userArea;
+    require(editor->getWidth() > 960, "the size of the session is not restored");
+    require(editor->getWidth() <= screen.getWidth() && editor->getHeight() <= screen.getHeight(), "the window is larger than the screen");
+    if (subject.format == Format::lv2) settle();
+}
+
 } // namespace
 
 std::vector<Check> editor_checks() {
     return {
         {"editor: opened and closed a hundred times", open_and_close},
         {"editor: any size", resized},
+        {"editor: not larger than the screen", fits_the_screen},
     };
 }
 

@@ -213,6 +213,40 @@ void described(const Subject& subject) {
     require(bypasses == 1, std::to_string(bypasses) + " bypass parameters");
 }
 
+/// What a plugin tells its host.
+struct Told final : vst::IComponentHandler {
+    int32 flags = 0;
+    tresult PLUGIN_API restartComponent(int32 what) override { return flags |= what, kResultOk; }
+    tresult PLUGIN_API beginEdit(vst::ParamID) override { return kResultOk; }
+    tresult PLUGIN_API performEdit(vst::ParamID, vst::ParamValue) override { return kResultOk; }
+    tresult PLUGIN_API endEdit(vst::ParamID) override { return kResultOk; }
+    tresult PLUGIN_API queryInterface(const TUID, void**) override { return kNoInterface; }
+    uint32 PLUGIN_API addRef() override { return 1; }
+    uint32 PLUGIN_API release() override { return 1; }
+};
+
+/// Automation lanes are called what the model calls its knobs, and the host hears of it.
+void titles(const Subject& subject) {
+    Told told;
+    RawPlugin plugin(module_of(subject));
+    require(plugin.controller->setComponentHandler(&told) == kResultOk, "it takes no handler");
+    const auto state_of = [&](const char* model) {
+        const juce::MemoryBlock bytes = binary(state_with(subject.model(model)));
+        return std::vector<char>(static_cast<const char*>(bytes.getData()), static_cast<const char*>(bytes.getData()) + bytes.getSize());
+    };
+    pump(100);
+    const auto id = plugin.id_of("A Control 1");
+    told.flags = 0;
+    require(plugin.set_state(state_of("zamcomp_knobs")), "a state is refused");
+    pump(200);
+    require(plugin.id_of("A Threshold") == id, "the knob's lane is not called after it");
+    require(told.flags & vst::kParamTitlesChanged, "the host is not told that titles have changed");
+    require(plugin.set_state(state_of("scream")), "a state is refused");
+    pump(200);
+    require(plugin.id_of("A Control 1") == id, "a model without knobs leaves the names of another's");
+    plugin.controller->setComponentHandler(nullptr);
+}
+
 void units(const Subject& subject) {
     RawPlugin plugin(module_of(subject));
     FUnknownPtr<vst::IUnitInfo> info(plugin.controller.get());
@@ -304,6 +338,7 @@ std::vector<Check> vst3_checks() {
         {"vst3: stopped and started", stop_and_go},
         {"vst3: odd sample rates", rates},
         {"vst3: parameters' names, texts, values", described},
+        {"vst3: titles follow the model", titles},
         {"vst3: units and programs", units},
         {"vst3: states", states},
         {"vst3: parameters from two threads", threads},

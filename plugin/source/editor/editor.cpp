@@ -150,8 +150,9 @@ bool Editor::keyPressed(const juce::KeyPress& key) {
     return true;
 }
 
-// When a click brings the window to the front, or a host's around it, JUCE on X11 first gives the keyboard to what was clicked, and
-// then, as the window system's answer arrives, back to the one that had it before: past a value's text that the click has opened, too.
+// When a click brings the window to the front, or a host's around it, JUCE on X11 first gives the keyboard to what was clicked,
+// and then, as the window system's answer arrives, back to the one that had it before: past a value's text, too, that the click
+// has opened.
 void Editor::keep_focus_where_clicked() {
     if (!clicked_ || ++looks_since_click_ < 3) return;
     auto* label = dynamic_cast<juce::Label*>(clicked_.getComponent());

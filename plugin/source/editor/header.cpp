@@ -46,7 +46,8 @@ Header::Header(Processor& processor, Actions& actions)
     undo_.onClick = [this] { processor_.edits().undo(), show_edits(); };
     redo_.onClick = [this] { processor_.edits().redo(), show_edits(); };
     menu_.onClick = [this] { actions_.settings_menu(menu_); };
-    for (juce::Component* part : std::initializer_list<juce::Component*>{&previous_, &preset_, &next_, &save_, &undo_, &redo_, &menu_, &bypass_})
+    for (juce::Component* part : std::initializer_list<juce::Component*>{&previous_, &preset_, &next_, &save_, &undo_, &redo_, &menu_,
+                                                                         &bypass_})
         addAndMakeVisible(part);
     update();
 }
@@ -69,7 +70,7 @@ bool Header::refresh() {
 void Header::show_edits() {
     const auto show = [](IconButton& button, const juce::String& verb, const juce::String& what) {
         button.setEnabled(what.isNotEmpty());
-        button.setTooltip((verb + (what.isEmpty() ? ": nothing yet" : ": " + what)));
+        button.setTooltip(verb + (what.isEmpty() ? ": nothing yet" : ": " + what));
     };
     show(undo_, "Undo (Ctrl+Z)", processor_.edits().next_undo());
     show(redo_, "Redo (Ctrl+Shift+Z)", processor_.edits().next_redo());

@@ -68,7 +68,8 @@ ModelPanel::ModelPanel(Processor& processor, Actions& actions, std::function<voi
       model_on_(*processor.parameters().model_on, "Model", "Model on", "Off: the sound passes this part unchanged"),
       match_(*processor.parameters().match, "Match A/B", "Match loudness of A and B", "Plays B as loud as A, so that louder does not seem better"),
       normalise_(*processor.parameters().normalise, "Normalise", "Normalise loudness", "Plays every model at the same loudness"),
-      copy_(IconButton::Icon::copy, "Copy to the other slot"), previous_(IconButton::Icon::previous, "Previous model"), next_(IconButton::Icon::next, "Next model"),
+      copy_(IconButton::Icon::copy, "Copy to the other slot"),
+      previous_(IconButton::Icon::previous, "Previous model"), next_(IconButton::Icon::next, "Next model"),
       folder_(IconButton::Icon::folder, "Load a model"), info_(IconButton::Icon::info, "About this model") {
     for (auto* button : {&slot_a_, &slot_b_}) {
         const bool a = button == &slot_a_;

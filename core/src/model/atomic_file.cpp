@@ -2,6 +2,7 @@
 #include "model/atomic_file.h"
 
 #include "serpent/errors.h"
+#include "serpent/output_file.h"
 
 #include <cerrno>
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <system_error>
 
 #if __has_include(<unistd.h>)
+#include <fcntl.h>
 #include <unistd.h>
 #endif
 
@@ -36,6 +38,39 @@ void require_writable(const fs::path& shown, const fs::path& existing) {
     (void)existing;
 #endif
 }
+
+#if __has_include(<unistd.h>)
+
+struct Descriptor {
+    Descriptor(const fs::path& path, int flags) : number(::open(path.c_str(), flags | O_CLOEXEC)) {}
+    ~Descriptor() {
+        if (number >= 0) ::close(number);
+    }
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    const int number;
+};
+
+/// Waits until what `path` holds is on the disk.
+void sync_file(const fs::path& shown, const fs::path& path) {
+    const Descriptor file(path, O_RDONLY);
+    if (file.number < 0 || ::fsync(file.number) != 0) fail(shown, reason_of(errno));
+}
+
+/// Waits until the names in `folder` are on the disk. A folder that may not be read, or a file system that knows no such
+/// thing, is no reason to refuse an output.
+void sync_folder(const fs::path& shown, const fs::path& folder) {
+    const Descriptor names(folder, O_RDONLY | O_DIRECTORY);
+    if (names.number < 0) return;
+    if (::fsync(names.number) != 0 && errno != EINVAL && errno != EROFS) fail(shown, reason_of(errno));
+}
+
+#else
+
+void sync_file(const fs::path&, const fs::path&) {}
+void sync_folder(const fs::path&, const fs::path&) {}
+
+#endif
 
 fs::path name_beside(const fs::path& target, std::uint32_t number) {
     char suffix[16];
@@ -67,6 +102,7 @@ AtomicFile::AtomicFile(const fs::path& target) : shown_(target) {
     target_ = fs::weakly_canonical(fs::absolute(target), error);
     if (error) fail(shown_, error.message());
     const fs::file_status status = fs::status(target_, error);
+    if (status.type() == fs::file_type::none) fail(shown_, error.message());  // a name that is too long, say
     if (fs::is_directory(status)) fail(shown_, "it is a folder; give a file name");
     if (!target.has_filename()) fail(shown_, "it ends like a folder; give a file name");
     if (fs::exists(status)) {
@@ -93,9 +129,19 @@ void AtomicFile::commit() {
     if (const fs::file_status old = fs::status(target_, error); fs::exists(old)) {
         fs::permissions(path_, old.permissions(), error);
     }
+    sync_file(shown_, path_);  // before the name: after a power cut it must not stand for a file without its data
     fs::rename(path_, target_, error);
     if (error) fail(shown_, error.message());
     pending_ = false;
+    sync_folder(shown_, target_.parent_path());
+}
+
+void require_output(const fs::path& target, std::uintmax_t bytes) {
+    const AtomicFile trial(target);
+    std::error_code unknown;
+    const fs::space_info disk = fs::space(trial.path(), unknown);
+    if (!unknown && fs::is_regular_file(trial.path(), unknown) && disk.available < bytes)
+        fail(target, "the disk has no room for it; " + std::to_string(bytes >> 20) + " MB are needed");
 }
 
 void write_file_atomically(const fs::path& target, std::span<const std::byte> bytes) {

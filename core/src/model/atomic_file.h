@@ -14,7 +14,7 @@ namespace serpent {
 class AtomicFile {
 public:
     /// Creates the empty file beside `target` (through symbolic links). Throws Error naming `target` when the target is
-    /// a directory or may not be written, or its folder does not exist or cannot take a new file.
+    /// a directory, may not be written or has too long a name, or its folder does not exist or cannot take a new file.
     explicit AtomicFile(const std::filesystem::path& target);
     ~AtomicFile();
     AtomicFile(const AtomicFile&) = delete;
@@ -22,7 +22,8 @@ public:
 
     const std::filesystem::path& path() const noexcept { return path_; }
 
-    /// Renames path() to the target; close your handle on it first. Throws Error naming the target.
+    /// Renames path() to the target; close your handle on it first. Once it returns, the target survives a power cut; before,
+    /// there is the old one or the new one, whole. Throws Error naming the target.
     void commit();
 
 private:

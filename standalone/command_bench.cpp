@@ -5,6 +5,7 @@
 #include "bench_callback.h"
 #include "commands.h"
 #include "generator_bench.h"
+#include "json_text.h"
 
 #include "serpent/kernels/peak.h"
 #include "serpent/model.h"
@@ -199,7 +200,7 @@ void print_json(const Report& report) {
         {"results", {{"macs_per_sample", report.macs}, {"sample_rate", report.sample_rate}, {"stream", streams},
                      {"render", renders}, {"peak", peaks}}}};
     if (report.callback) object["results"]["callback"] = callback_json(*report.callback);
-    std::cout << object.dump(2) << '\n';
+    std::cout << json_text(object, 2) << '\n';
 }
 
 void print_tables(const Report& report) {

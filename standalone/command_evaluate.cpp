@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "commands.h"
 #include "control_option.h"
+#include "json_text.h"
 
 #include "serpent/errors.h"
 #include "serpent/render_file.h"
 #include "serpent/report.h"
 #include "serpent/takes.h"
+#include "serpent/text.h"
 
 #include <nlohmann/json.hpp>
 
@@ -169,11 +171,11 @@ void run(const Arguments& a) {
         for (const Scored& s : scored) {
             nlohmann::json one = to_json(s.metrics);
             one["name"] = s.name;
-            one["wet"] = s.take.wet.string();
+            one["wet"] = serpent::valid_utf8(s.take.wet.string());
             json["takes"].push_back(one);
         }
     }
-    std::cout << json.dump(2) << '\n';
+    std::cout << json_text(json, 2) << '\n';
 }
 
 } // namespace

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "commands.h"
 #include "info_text.h"
+#include "json_text.h"
 
 #include "serpent/generator_model.h"
 #include "serpent/model.h"
+#include "serpent/text.h"
 
 #include <nlohmann/json.hpp>
 
@@ -99,7 +101,7 @@ void print_training(const std::string& text) {
     std::cout << "Training\n";
     for (const auto& [key, value] : record.items()) {
         if (value.is_array() && value.size() > 8) continue;  // curves are for programs: --json has them
-        std::string figure = value.is_string() ? value.get<std::string>() : value.dump();
+        std::string figure = value.is_string() ? value.get<std::string>() : json_text(value);
         if (value.is_number_float()) figure = rounded(value.get<double>());
         if (figure.size() > 200) figure = figure.substr(0, 200) + "...";
         std::cout << "  " << std::left << std::setw(24) << shown(key, 0) << ' ' << shown(figure, 27) << '\n';
@@ -155,7 +157,7 @@ void print_json(const Model& model, const std::string& path) {
     const double ms = 1000.0 / model.config.sample_rate;
     const ordered_json training = parse_training(about.training);
     const ordered_json object = {
-        {"file", path}, {"name", about.name}, {"author", about.author}, {"license", about.license},
+        {"file", serpent::valid_utf8(path)}, {"name", about.name}, {"author", about.author}, {"license", about.license},
         {"description", about.description}, {"gear", about.gear}, {"config", config_json(model.config)},
         {"biases", has_biases(model)}, {"parameters", model.parameter_count()},
         {"macs_per_sample", model.macs_per_sample()},
@@ -163,7 +165,7 @@ void print_json(const Model& model, const std::string& path) {
         {"loudness_db", or_null(about.loudness_db)}, {"input_level_dbu", or_null(about.input_level_dbu)},
         {"other", about.other}, {"training", training.is_null() ? ordered_json(about.training) : training},
     };
-    std::cout << object.dump(2, ' ', false, ordered_json::error_handler_t::replace) << '\n';
+    std::cout << json_text(object, 2) << '\n';
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 #include "control_option.h"
 
 #include "serpent/errors.h"
+#include "serpent/text.h"
 
 #include <algorithm>
 #include <cctype>
@@ -58,7 +59,8 @@ CLI::Option* add_control_option(CLI::App& command, std::vector<std::string>& set
 std::vector<float> control_values(const serpent::Model& model, const std::vector<std::string>& settings) {
     std::vector<float> values;
     for (const serpent::Control& control : model.config.controls) values.push_back(control.default_value);
-    for (const std::string& setting : settings) {
+    for (const std::string& bytes : settings) {
+        const std::string setting = serpent::valid_utf8(bytes);
         const std::size_t equals = setting.rfind('=');
         const std::string name = setting.substr(0, equals);
         const std::size_t index = find_control(model, name);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a generator costs on this machine: every step is timed by itself, since the dearest is what a callback must bear.
 #include "generator_bench.h"
+#include "json_text.h"
 
 #include "serpent/generator.h"
 
@@ -114,11 +115,11 @@ void bench_generator(const std::shared_ptr<const GeneratorModel>& model, double 
                             {"real_time_factor", 1e9 / (f.step_ns * rate)}, {"prime_real_time_factor", 1e9 / (f.prime_ns * rate)}});
         for (const auto& [at, s] : run)
             over_time.push_back({{"minutes", at}, {"median_ns", s.median}, {"dearest_median_ns", s.dearest}, {"p99_ns", s.p99}, {"p999_ns", s.p999}});
-        std::cout << nlohmann::ordered_json{{"ns_per_sample", headline.step_ns}, {"block", 1},
+        const nlohmann::ordered_json object{{"ns_per_sample", headline.step_ns}, {"block", 1},
                                             {"isa", std::string(kernels::isa_name(headline.isa))},
                                             {"results", {{"macs_per_sample", model->macs_per_sample()}, {"sample_rate", rate},
-                                                         {"generator", list}, {"over_time", over_time}}}}.dump(2)
-                  << '\n';
+                                                         {"generator", list}, {"over_time", over_time}}}};
+        std::cout << json_text(object, 2) << '\n';
         return;
     }
     std::printf("%zu multiply-accumulates per sample, %d Hz\n\n", model->macs_per_sample(), model->config.sample_rate);

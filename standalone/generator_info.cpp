@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "info_text.h"
+#include "json_text.h"
+
+#include "serpent/text.h"
 
 #include <iostream>
 
@@ -34,10 +37,10 @@ void print_generator_json(const GeneratorModel& model, const std::string& path) 
     const serpent::Metadata& about = model.metadata;
     const ordered_json training = parse_training(about.training);
     const ordered_json object = {
-        {"file", path}, {"name", about.name}, {"author", about.author}, {"license", about.license},
+        {"file", serpent::valid_utf8(path)}, {"name", about.name}, {"author", about.author}, {"license", about.license},
         {"description", about.description}, {"config", ordered_json::parse(serpent::generator_config_text(model.config))},
         {"parameters", model.parameter_count()}, {"macs_per_sample", model.macs_per_sample()}, {"other", about.other},
         {"training", training.is_null() ? ordered_json(about.training) : training},
     };
-    std::cout << object.dump(2, ' ', false, ordered_json::error_handler_t::replace) << '\n';
+    std::cout << json_text(object, 2) << '\n';
 }

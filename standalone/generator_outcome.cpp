@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "generator_outcome.h"
+#include "json_text.h"
 
 #include "serpent/generator.h"
 #include "serpent/generator_report.h"
@@ -83,7 +84,7 @@ GeneratorOutcome assess_generator(const serpent::GeneratorTrainer& trainer, cons
     nlohmann::ordered_json curve = nlohmann::ordered_json::array();
     for (const serpent::GeneratorPoint& p : trainer.curve()) curve.push_back({p.step, p.train_bits, p.valid_bits});
     record["curve"] = curve;
-    outcome.model.metadata.training = record.dump();
+    outcome.model.metadata.training = json_text(record);
     return outcome;
 }
 

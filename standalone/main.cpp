@@ -2,6 +2,7 @@
 #include "commands.h"
 
 #include "serpent/errors.h"
+#include "serpent/text.h"
 
 #include <csignal>
 #include <cstdlib>
@@ -65,7 +66,7 @@ std::string command_line_so_far(const CLI::App& app) {
 }
 
 int run(int argc, char** argv) {
-    for (int i = 1; i < argc; ++i) typed += " " + quoted(argv[i]);
+    for (int i = 1; i < argc; ++i) typed += " " + serpent::valid_utf8(quoted(argv[i]));
     CLI::App app{description, "serpent"};
     app.footer(examples);
     app.set_version_flag("--version", "serpent " SERPENT_VERSION);

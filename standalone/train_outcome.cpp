@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "train_outcome.h"
+#include "json_text.h"
 
 #include "serpent/kernels/peak.h"
 #include "serpent/render_file.h"
@@ -68,23 +69,23 @@ TrainOutcome assess(const serpent::Trainer& trainer, const serpent::TrainingData
     std::size_t samples = 0;
     for (const TrainingTake& take : data.set->train) samples += take.dry.front().size();
     const serpent::TrainOptions& options = trainer.options();
-    metadata.training = nlohmann::json{{"command", command_line},
-                                       {"samples", samples},
-                                       {"sample_rate", data.set->sample_rate},
-                                       {"takes", data.set->train.size()},
-                                       {"latency_samples", data.latency_samples},
-                                       {"seed", options.seed},
-                                       {"steps", trainer.steps_done()},
-                                       {"steps_planned", options.schedule.steps},
-                                       {"seconds", std::round(wall_s)},
-                                       {"valid",
-                                        {{"esr", outcome.mean.esr},
-                                         {"esr_pre", outcome.mean.esr_pre},
-                                         {"mrstft", outcome.mean.mrstft},
-                                         {"envelope_rms_db", outcome.mean.envelope_rms_db},
-                                         {"envelope_max_db", outcome.mean.envelope_max_db},
-                                         {"static_gain_esr", outcome.mean.static_gain_esr}}}}
-                            .dump();
+    const nlohmann::json record{{"command", command_line},
+                                {"samples", samples},
+                                {"sample_rate", data.set->sample_rate},
+                                {"takes", data.set->train.size()},
+                                {"latency_samples", data.latency_samples},
+                                {"seed", options.seed},
+                                {"steps", trainer.steps_done()},
+                                {"steps_planned", options.schedule.steps},
+                                {"seconds", std::round(wall_s)},
+                                {"valid",
+                                 {{"esr", outcome.mean.esr},
+                                  {"esr_pre", outcome.mean.esr_pre},
+                                  {"mrstft", outcome.mean.mrstft},
+                                  {"envelope_rms_db", outcome.mean.envelope_rms_db},
+                                  {"envelope_max_db", outcome.mean.envelope_max_db},
+                                  {"static_gain_esr", outcome.mean.static_gain_esr}}}};
+    metadata.training = json_text(record);
     outcome.model.metadata = std::move(metadata);
     return outcome;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "commands.h"
+#include "json_text.h"
 #include "live/audio_device.h"
 
 #include <nlohmann/json.hpp>
@@ -33,7 +34,7 @@ void print_json(const std::vector<AudioDeviceInfo>& devices) {
     for (const AudioDeviceInfo& d : devices)
         list.push_back({{"api", d.api}, {"number", d.number}, {"name", d.name}, {"inputs", d.inputs}, {"outputs", d.outputs},
                         {"rates_hz", d.rates_hz}, {"default_input", d.default_input}, {"default_output", d.default_output}});
-    std::cout << list.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+    std::cout << json_text(list, 2) << '\n';
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 // Every way in which a file can be wrong gives one Error that names the file and the culprit.
 #include "model/example_model.h"
 #include "serpent/errors.h"
+#include "serpent/text.h"
 
 #include <catch2/catch.hpp>
 
@@ -250,12 +251,31 @@ TEST_CASE("a value that F16 cannot express is refused by name") {
     CHECK_NOTHROW(model.save(folder / "m.safetensors", TensorType::bf16));
 }
 
-TEST_CASE("texts that are not UTF-8 are refused") {
+TEST_CASE("texts that are not UTF-8 are saved as Latin-1 reads them, and stay different") {
     Model model = random_model(full_config());
-    model.metadata.name = "\xff";
+    model.metadata.author = "Jos\xe9";
+    model.metadata.other = {{"k\xe9y", "\xff\xc3\xa9"}};
+    model.config.controls[0].name = "T\xf6ne";
+    model.config.controls[1].name = "T\xe4ne";
+    model.config.controls[0].unit = "\xb0";
     const TemporaryFolder folder;
-    CHECK_THROWS_WITH(model.save(folder / "m.safetensors"), Contains("UTF-8"));
-    model.metadata.name = "fine";
-    model.config.controls[0].name = "\xff";
-    CHECK_THROWS_WITH(model.save(folder / "m.safetensors"), Contains("UTF-8"));
+    model.save(folder / "m.safetensors");
+    const Model back = Model::load(folder / "m.safetensors");
+    CHECK(back.metadata.author == "José");
+    CHECK(back.metadata.other == std::map<std::string, std::string>{{"kéy", "ÿé"}});
+    CHECK(back.config.controls[0].name == "Töne");
+    CHECK(back.config.controls[1].name == "Täne");
+    CHECK(back.config.controls[0].unit == "°");
+}
+
+TEST_CASE("valid_utf8 leaves UTF-8 alone and makes it of everything else") {
+    for (const char* text : {"", "plain", "José", "日本語", "\U0001f40d", "\u0080", "\uffff"}) CHECK(valid_utf8(text) == text);
+    CHECK(valid_utf8("\xed\xa0\x80") == "í\u00a0\u0080");  // a surrogate
+    for (int first = 0; first < 256; ++first)
+        for (int second = 0; second < 256; ++second)
+            for (const char* rest : {"", "\x80", "\x80\x80", "a"}) {
+                const std::string bytes = std::string{static_cast<char>(first), static_cast<char>(second)} + rest;
+                const nlohmann::json text = valid_utf8(bytes);
+                REQUIRE_NOTHROW(text.dump());  // throws on any other
+            }
 }

@@ -2,6 +2,7 @@
 // A checkpoint is a safetensors file: five sets of weights and the lanes' states as tensors, the rest as JSON in its metadata.
 #include "generator/generator_state.h"
 #include "model/atomic_file.h"
+#include "model/json_text.h"
 #include "model/safetensors.h"
 #include "generator/generator_schedule_json.h"
 #include "serpent/errors.h"
@@ -126,7 +127,7 @@ void write_checkpoint(const GeneratorTrainerState& state, const std::filesystem:
     const std::vector<TensorRef> list = all_tensors(copy, states);
     write_file_atomically(path, write_safetensors({{"format", checkpoint_format},
                                                    {"format_version", checkpoint_version},
-                                                   {"progress", progress_json(copy).dump()}},
+                                                   {"progress", json_text(progress_json(copy))}},
                                                   list, TensorType::f32));
 }
 

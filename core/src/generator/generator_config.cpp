@@ -2,6 +2,7 @@
 #include "model/config_fields.h"
 #include "model/json_text.h"
 #include "serpent/generator_model.h"
+#include "serpent/text.h"
 
 #include <set>
 
@@ -108,15 +109,15 @@ std::string generator_config_text(const GeneratorConfig& config) {
         write_stack(tier.stack, entry);
         tiers.push_back(std::move(entry));
     }
-    for (const Condition& c : config.conditions) conditions.push_back({{"name", c.name}, {"values", c.values}});
+    for (const Condition& c : config.conditions) {
+        nlohmann::ordered_json values = nlohmann::ordered_json::array();
+        for (const std::string& value : c.values) values.push_back(valid_utf8(value));
+        conditions.push_back({{"name", valid_utf8(c.name)}, {"values", values}});
+    }
     const nlohmann::ordered_json object = {{"kind", "generator"},   {"sample_rate", config.sample_rate},
                                            {"coding", "mu_law"},    {"classes", mu_law_classes},
                                            {"tiers", tiers},        {"conditions", conditions}};
-    try {
-        return object.dump();
-    } catch (const json::exception&) {
-        throw Error("config: the name or a value of a condition is not valid UTF-8; write it in UTF-8");
-    }
+    return json_text(object);
 }
 
 namespace {
@@ -130,7 +131,8 @@ void add_to_list(std::string& list, const std::string& item) {
 
 std::vector<int> condition_values(const GeneratorConfig& config, const std::vector<std::string>& settings) {
     std::vector<int> chosen(config.conditions.size(), 0);
-    for (const std::string& setting : settings) {
+    for (const std::string& bytes : settings) {
+        const std::string setting = valid_utf8(bytes);
         const std::size_t equals = setting.find('=');
         const std::string name = setting.substr(0, equals);
         if (equals == std::string::npos) throw Error("\"" + setting + "\" is not of the form NAME=VALUE");

@@ -2,6 +2,7 @@
 #include "serpent/audio_file.h"
 #include "serpent/errors.h"
 #include "serpent/generator_training.h"
+#include "serpent/text.h"
 
 #include <algorithm>
 #include <cmath>
@@ -117,7 +118,7 @@ void number_conditions(GeneratorData& data, const std::vector<std::string>& name
     for (std::size_t j = 0; j < names.size(); ++j) {
         std::set<std::string> values;
         for (const auto& [path, texts] : said) values.insert(texts[j]);
-        data.conditions.push_back({names[j], {values.begin(), values.end()}});
+        data.conditions.push_back({valid_utf8(names[j]), {values.begin(), values.end()}});
     }
     for (auto* list : {&data.train, &data.valid, &data.test})
         for (GeneratorRecording& r : *list)
@@ -140,7 +141,7 @@ GeneratorData load_generator_data(const fs::path& folder, const GeneratorDataOpt
         if (!options.names.empty()) {
             const auto values = pattern.match(stem);
             if (!values) throw Error(path.string() + ": its name does not fit --names " + options.names);
-            said[path] = *values;
+            for (const std::string& value : *values) said[path].push_back(valid_utf8(value));
         }
         int rate = 0;
         GeneratorRecording recording{path, read_classes(path, options.sample_rate, &rate), {}};

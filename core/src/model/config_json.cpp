@@ -3,6 +3,7 @@
 
 #include "model/config_fields.h"
 #include "model/json_text.h"
+#include "serpent/text.h"
 
 #include <cmath>
 #include <set>
@@ -73,8 +74,8 @@ std::string config_text(const ModelConfig& config) {
     nlohmann::ordered_json controls = nlohmann::ordered_json::array();
     for (const Control& control : config.controls) {
         nlohmann::ordered_json entry = {
-            {"name", control.name}, {"min", control.min}, {"max", control.max}, {"default", control.default_value}};
-        if (!control.unit.empty()) entry["unit"] = control.unit;
+            {"name", valid_utf8(control.name)}, {"min", control.min}, {"max", control.max}, {"default", control.default_value}};
+        if (!control.unit.empty()) entry["unit"] = valid_utf8(control.unit);
         controls.push_back(std::move(entry));
     }
     nlohmann::ordered_json object = {
@@ -86,11 +87,7 @@ std::string config_text(const ModelConfig& config) {
     object["final_norm"] = config.final_norm;
     object["skip"] = config.skip;
     object["controls"] = controls;
-    try {
-        return object.dump();
-    } catch (const json::exception&) {
-        throw Error("config: the name or unit of a control is not valid UTF-8; write it in UTF-8");
-    }
+    return json_text(object);
 }
 
 void fields::read_stack(const json& object, const std::string& prefix, ModelConfig& config) {

@@ -3,6 +3,7 @@
 
 #include "model/safetensors.h"
 #include "serpent/errors.h"
+#include "serpent/text.h"
 
 #include <charconv>
 #include <cmath>
@@ -76,7 +77,9 @@ Texts texts_from(const Metadata& m, const std::string& config) {
     put("loudness_db", m.loudness_db ? number_text(*m.loudness_db) : "");
     put("input_level_dbu", m.input_level_dbu ? number_text(*m.input_level_dbu) : "");
     put("training", m.training);
-    return texts;
+    Texts valid;
+    for (const auto& [key, text] : texts) valid.emplace(valid_utf8(key), valid_utf8(text));
+    return valid;
 }
 
 void check_format(const Texts& texts) {

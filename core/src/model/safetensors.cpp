@@ -235,12 +235,7 @@ std::vector<std::byte> write_safetensors(const std::map<std::string, std::string
         append_values(data, tensor, type);
         header[tensor.name] = {{"dtype", entry_of(type).name}, {"shape", tensor.shape}, {"data_offsets", {begin, data.size()}}};
     }
-    std::string text;
-    try {
-        text = header.dump();
-    } catch (const json::exception&) {
-        throw Error("a metadata text is not valid UTF-8; write it in UTF-8");
-    }
+    std::string text = json_text(header);
     text.resize((text.size() + length_bytes - 1) / length_bytes * length_bytes, ' ');  // aligns the data
     if (text.size() > max_header_bytes) throw Error("the metadata texts are too long; shorten them");
     const std::uint64_t header_bytes = text.size();

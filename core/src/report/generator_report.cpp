@@ -7,6 +7,7 @@
 #include "report/spectrogram.h"
 #include "report/summary.h"
 #include "report/text.h"
+#include "serpent/text.h"
 
 #include <nlohmann/json.hpp>
 
@@ -32,7 +33,7 @@ std::string sample_section(const GeneratorSample& sample, std::size_t index, int
 nlohmann::json sample_data(const GeneratorSample& sample, int sample_rate) {
     const Spectrogram spectrogram(sample.audio, sample_rate);
     const double loudest = spectrogram.loudest();
-    return {{"name", sample.name},
+    return {{"name", valid_utf8(sample.name)},
             {"samples", sample.audio.size()},
             {"spectrogram",
              {{"columns", spectrogram.layout().columns},

@@ -4,6 +4,7 @@
 #include "report/sound_file.h"
 #include "report/spectrogram.h"
 #include "report/text.h"
+#include "serpent/text.h"
 
 #include <algorithm>
 #include <cmath>
@@ -167,7 +168,7 @@ CleanPart clean(const ReportPart& part) {
 
 nlohmann::json part_data(const ReportPart& part, const CleanPart& signals, int sample_rate, std::size_t excerpt_bytes) {
     const std::size_t samples = signals.target.size();
-    json result = {{"name", part.name}, {"samples", samples}};
+    json result = {{"name", valid_utf8(part.name)}, {"samples", samples}};
     if (samples == 0) return result;
 
     std::vector<float> error(samples);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "report/text.h"
 
+#include "model/json_text.h"
+#include "serpent/text.h"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -14,7 +17,7 @@ namespace serpent::report {
 std::string escaped(std::string_view text) {
     std::string result;
     result.reserve(text.size());
-    for (const char c : text) {
+    for (const char c : valid_utf8(text)) {
         switch (c) {
         case '&': result += "&amp;"; break;
         case '<': result += "&lt;"; break;
@@ -28,7 +31,7 @@ std::string escaped(std::string_view text) {
 }
 
 std::string script_json(const nlohmann::json& value) {
-    const std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    const std::string text = json_text(value);
     std::string result;
     result.reserve(text.size());
     for (const char c : text) {

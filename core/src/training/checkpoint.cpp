@@ -4,6 +4,7 @@
 
 #include "model/atomic_file.h"
 #include "model/config_json.h"
+#include "model/json_text.h"
 #include "model/safetensors.h"
 #include "serpent/errors.h"
 #include "training/schedule_json.h"
@@ -123,7 +124,7 @@ void write_checkpoint(const TrainerState& state, const std::filesystem::path& pa
     const std::vector<TensorRef> list = all_tensors(copy);
     write_file_atomically(path, write_safetensors({{"format", checkpoint_format},
                                                    {"format_version", checkpoint_version},
-                                                   {"progress", progress_json(copy).dump()}},
+                                                   {"progress", json_text(progress_json(copy))}},
                                                   list, TensorType::f32));
 }
 

@@ -2,8 +2,10 @@
 #include "commands.h"
 #include "control_option.h"
 #include "json_text.h"
+#include "outputs.h"
 
 #include "serpent/errors.h"
+#include "serpent/output_file.h"
 #include "serpent/render_file.h"
 #include "serpent/report.h"
 #include "serpent/takes.h"
@@ -144,6 +146,11 @@ std::vector<Scored> plan(const Arguments& a, const serpent::Model& model) {
 void run(const Arguments& a) {
     const auto model = std::make_shared<const serpent::Model>(serpent::Model::load(a.model));
     std::vector<Scored> scored = plan(a, *model);
+    if (!a.report.empty()) {
+        require_no_input(a.report, {a.model, a.takes});
+        for (const Scored& s : scored) require_no_input(a.report, {s.take.dry, s.take.wet});
+        serpent::require_output(a.report, report_bytes);
+    }
     serpent::ReportData report;
     std::vector<serpent::Metrics> all;
     for (Scored& s : scored) {

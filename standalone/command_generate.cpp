@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "commands.h"
 #include "interrupt.h"
+#include "outputs.h"
 #include "progress.h"
 #include "sampling_options.h"
 
 #include "serpent/audio_file.h"
 #include "serpent/errors.h"
+#include "serpent/output_file.h"
 
 #include <algorithm>
 #include <atomic>
@@ -75,11 +77,13 @@ struct Job {
         return audio;
     }
 
+    fs::path output(int index) const { return a.count > 1 ? numbered(a.output, index + 1) : a.output; }
+
     void work() {
         for (int index; (index = next++) < a.count && !interrupted();) {
             std::vector<float> audio = generate(index);
             if (interrupted()) return;
-            const fs::path path = a.count > 1 ? numbered(a.output, index + 1) : a.output;
+            const fs::path path = output(index);
             const serpent::AudioFormat format =
                 serpent::closest_format(path, {model->config.sample_rate, 1, *serpent::subtype_from_name(a.subtype)});
             serpent::AudioBuffer buffer{format.sample_rate, {std::move(audio)}, format.subtype};
@@ -100,6 +104,10 @@ void run(const Arguments& a) {
     job.samples = static_cast<std::size_t>(std::llround(a.seconds * job.model->config.sample_rate));
     (void)generator_options(a.sampling, *job.model);  // mistakes first
     (void)serpent::closest_format(a.output, {job.model->config.sample_rate, 1, *serpent::subtype_from_name(a.subtype)});
+    for (int i = 0; i < a.count; ++i) {
+        require_no_input(job.output(i), {a.model, a.prompt});
+        serpent::require_output(job.output(i), job.samples);  // a byte a sample or more
+    }
 
     watch_interrupts();
     const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "commands.h"
+#include "outputs.h"
 
 #include "serpent/import.h"
 
@@ -15,6 +16,7 @@ struct ImportOptions {
 };
 
 void run_import(const ImportOptions& options) {
+    require_no_input(options.output, {options.input});
     serpent::ImportedModel imported = serpent::import_checkpoint(options.input, options.sample_rate_hz);
     if (!options.name.empty()) imported.model.metadata.name = options.name;
     imported.model.save(options.output);

@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "control_option.h"
 #include "interrupt.h"
+#include "outputs.h"
 #include "progress.h"
 
 #include "serpent/errors.h"
@@ -61,11 +62,6 @@ fs::path output_in(const fs::path& folder, const fs::path& input) {
     return output;
 }
 
-bool same_file(const fs::path& a, const fs::path& b) {
-    std::error_code none_there;
-    return fs::equivalent(a, b, none_there);
-}
-
 bool names_folder(const fs::path& path) {
     std::error_code none_there;
     return fs::is_directory(path, none_there) || !path.has_filename();
@@ -89,11 +85,7 @@ std::vector<Job> plan(const Arguments& arguments) {
         jobs.push_back(job);
     }
     for (const Job& job : jobs) {
-        for (const fs::path& input : arguments.inputs) {
-            if (!same_file(job.output, input)) continue;
-            throw serpent::Error("cannot write " + job.output.string() +
-                                 ": it is an input itself; choose another name or folder");
-        }
+        require_no_input(job.output, arguments.inputs);
         if (same_file(job.output, arguments.model)) {
             throw serpent::Error("cannot write " + job.output.string() + ": it is the model; choose another name");
         }

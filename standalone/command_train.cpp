@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "commands.h"
-#include "interrupt.h"
-#include "progress.h"
 #include "train_outcome.h"
+#include "training_run.h"
 
 #include "serpent/errors.h"
 #include "serpent/kernels/device.h"
+#include "serpent/takes.h"
 #include "serpent/training_data.h"
 
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
@@ -31,21 +30,16 @@ constexpr const char* examples =
     "a compressor say with --memory how many seconds it takes to let go.\n";
 
 struct Arguments {
-    fs::path dry, wet, takes, output, report;
+    fs::path dry, wet, takes;
+    TrainingFiles files;
     std::vector<fs::path> valid;
     std::string preset = "standard", device = "auto", config_json, schedule_json;
     serpent::TrainingDataOptions data;
     std::optional<double> minutes, epochs, memory_s;
     std::uint64_t seed = 1;
     int threads = 0;
-    bool resume = false, no_report = false;
     serpent::Metadata metadata;
 };
-
-fs::path with_suffix(fs::path path, const char* suffix) {
-    path += suffix;
-    return path;
-}
 
 serpent::TrainingData load_data(const Arguments& a) {
     if (!a.takes.empty()) {
@@ -63,13 +57,9 @@ serpent::Device device_of(const Arguments& a) {
 }
 
 /// A new run with its number of steps decided, or the one that the checkpoint holds.
-serpent::Trainer make_trainer(const Arguments& a, const std::shared_ptr<const serpent::TrainingSet>& set,
-                              const fs::path& checkpoint) {
-    if (a.resume) {
-        if (!fs::exists(checkpoint))
-            throw serpent::Error("there is no " + checkpoint.string() +
-                                 " to resume from: that training ended or never began; leave out --resume");
-        serpent::Trainer trainer = serpent::Trainer::resume(set, checkpoint, a.threads, device_of(a));
+serpent::Trainer make_trainer(const Arguments& a, const std::shared_ptr<const serpent::TrainingSet>& set) {
+    if (a.files.resume) {
+        serpent::Trainer trainer = serpent::Trainer::resume(set, a.files.checkpoint(), a.threads, device_of(a));
         std::cerr << "resuming at step " << trainer.steps_done() << " of " << trainer.options().schedule.steps << '\n';
         return trainer;
     }
@@ -103,53 +93,33 @@ std::string figures(const serpent::Trainer& t) {
     return text;
 }
 
-/// Trains until done or interrupted; returns the seconds spent.
-double train(serpent::Trainer& trainer, const fs::path& checkpoint) {
-    using Clock = std::chrono::steady_clock;
-    constexpr double checkpoint_every_s = 30.0;
-    const auto begin = Clock::now();
-    auto saved = begin;
-    Progress progress("training");
-    trainer.save_checkpoint(checkpoint);
-    while (!interrupted() && trainer.step()) {
-        progress.update(double(trainer.steps_done()) / double(trainer.options().schedule.steps), figures(trainer));
-        if (std::chrono::duration<double>(Clock::now() - saved).count() > checkpoint_every_s) {
-            trainer.save_checkpoint(checkpoint);
-            saved = Clock::now();
-        }
-    }
-    return std::chrono::duration<double>(Clock::now() - begin).count();
+std::vector<fs::path> inputs_of(const Arguments& a) {
+    std::vector<fs::path> inputs{a.dry, a.wet, a.takes};
+    inputs.insert(inputs.end(), a.valid.begin(), a.valid.end());
+    if (a.takes.empty()) return inputs;
+    const serpent::TakesFile file = serpent::TakesFile::load(a.takes);
+    for (const auto* list : {&file.takes, &file.valid, &file.test})
+        for (const serpent::Take& take : *list) inputs.insert(inputs.end(), {take.dry, take.wet});
+    return inputs;
 }
 
 void run(Arguments a) {
     if (a.device == "cuda" && !serpent::kernels::device_status().available)
         throw serpent::Error("--device cuda: " + serpent::kernels::device_status().description + "; use --device cpu or leave it out");
     if (!a.valid.empty() && !a.takes.empty()) throw serpent::Error("--valid goes with DRY and WET; put a \"valid\" list into the takes file");
-    if (fs::is_directory(a.output)) throw serpent::Error(a.output.string() + " is a folder; -o names the model file to write");
+    a.files.check(inputs_of(a));
     const serpent::TrainingData data = load_data(a);
     for (const std::string& note : data.notes) std::cerr << "  " << note << '\n';
-    const fs::path checkpoint = with_suffix(a.output, ".checkpoint");
-    serpent::Trainer trainer = make_trainer(a, data.set, checkpoint);
+    serpent::Trainer trainer = make_trainer(a, data.set);
     if (trainer.device() != "cpu") std::cerr << "training on " << trainer.device() << '\n';
     watch_interrupts();
     const std::int64_t steps_before = trainer.steps_done();
-    const double wall_s = train(trainer, checkpoint);
-    trainer.save_checkpoint(checkpoint);
-
-    const TrainOutcome outcome = assess(trainer, data, wall_s, a.metadata, a.output, command_line());
-    outcome.model.save(a.output);
-    print_outcome(outcome, trainer, trainer.steps_done() - steps_before, wall_s);
-    std::cerr << "model:  " << a.output.string() << '\n';
-    if (!a.no_report) {
-        const fs::path report = a.report.empty() ? with_suffix(fs::path(a.output).replace_extension(), ".html") : a.report;
-        write_train_report(report, outcome, trainer, data, command_line());
-        std::cerr << "report: " << report.string() << "  (open it in a browser)\n";
-    }
-    if (interrupted()) {
-        std::cerr << "stopped early: the model is the best so far; the same command with --resume goes on\n";
-    } else {
-        fs::remove(checkpoint);
-    }
+    const TrainingRun run = run_training(trainer, a.files, figures);
+    const TrainOutcome outcome = assess(trainer, data, run.wall_s, a.metadata, a.files.model, command_line());
+    conclude_training(
+        outcome, a.files, run, [&] { return is_as_good(outcome, a.files.model, data); },
+        [&] { print_outcome(outcome, trainer, trainer.steps_done() - steps_before, run.wall_s); },
+        [&](const fs::path& report) { write_train_report(report, outcome, trainer, data, command_line()); });
 }
 
 } // namespace
@@ -157,13 +127,13 @@ void run(Arguments a) {
 CLI::App* add_train_command(CLI::App& app) {
     const auto a = std::make_shared<Arguments>();
     CLI::App* command = app.add_subcommand("train", "Turn a dry and a wet recording of a device into a model");
-    command->footer(examples);
+    command->footer(std::string(examples) + training_files_help);
     command->add_option("DRY", a->dry, "What went into the device")->type_name("");
     command->add_option("WET", a->wet, "What came out of it")->type_name("");
     command->add_option("--takes", a->takes, "Several takes of one device at named knob settings (JSON)")->type_name("FILE");
     command->add_option("--valid", a->valid, "Another pair, to choose the best weights by; else the end of the recording")
         ->expected(2)->type_name("DRY WET");
-    command->add_option("-o,--output", a->output, "The model to write")->required()->type_name("MODEL");
+    add_training_file_options(*command, a->files);
     command->add_option("--preset", a->preset, "nano, standard (the default) or max")->type_name("NAME")
         ->check(CLI::IsMember(serpent::train_preset_names()).description(""));
     command->add_option("--memory", a->memory_s,
@@ -173,15 +143,12 @@ CLI::App* add_train_command(CLI::App& app) {
         ->type_name("M")->check(CLI::PositiveNumber.description(""));
     command->add_option("--epochs", a->epochs, "How often to go through the recording instead")
         ->type_name("N")->check(CLI::PositiveNumber.description(""))->excludes(minutes);
-    command->add_flag("--resume", a->resume, "Go on from MODEL.checkpoint, with the same result as if never stopped");
     command->add_option("--latency", a->data.latency_samples, "Delay of the wet in samples; else it is found")->type_name("N");
     command->add_option("--seed", a->seed, "Another number gives another, equally good model")->type_name("N");
     command->add_option("--threads", a->threads, "Threads to use; the result does not depend on it")->type_name("N")
         ->check(CLI::NonNegativeNumber.description(""));
     command->add_option("--device", a->device, "Where to train: auto (default: a GPU where there is one), cpu or cuda")->type_name("NAME")
         ->check(CLI::IsMember({"auto", "cpu", "cuda"}).description(""));
-    command->add_option("--report", a->report, "Where to write the report (default: beside the model)")->type_name("FILE");
-    command->add_flag("--no-report", a->no_report, "Write no report");
     command->add_option("--name", a->metadata.name, "The model's name (default: that of its file)")->type_name("TEXT");
     command->add_option("--author", a->metadata.author, "Who made it")->type_name("TEXT");
     command->add_option("--license", a->metadata.license, "Under what terms others may use it")->type_name("TEXT");

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "commands.h"
 #include "generator_outcome.h"
-#include "interrupt.h"
-#include "progress.h"
+#include "training_run.h"
 
 #include "serpent/errors.h"
 #include "serpent/generator_training.h"
 
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
@@ -28,28 +26,19 @@ constexpr const char* examples =
     "MODEL.html, with samples to listen to. 'serpent generate' and 'serpent live' play the model.\n";
 
 struct Arguments {
-    fs::path folder, output, report;
+    fs::path folder;
+    TrainingFiles files;
     serpent::GeneratorDataOptions data{8000, "", "", ""};
     std::string preset = "voice", config_json, schedule_json;
     std::optional<double> minutes;
     std::uint64_t seed = 1;
     int threads = 0;
-    bool resume = false, no_report = false;
     serpent::Metadata metadata;
 };
 
-fs::path with_suffix(fs::path path, const char* suffix) {
-    path += suffix;
-    return path;
-}
-
-serpent::GeneratorTrainer make_trainer(const Arguments& a, const std::shared_ptr<const serpent::GeneratorData>& data,
-                                       const fs::path& checkpoint) {
-    if (a.resume) {
-        if (!fs::exists(checkpoint))
-            throw serpent::Error("there is no " + checkpoint.string() +
-                                 " to resume from: that training ended or never began; leave out --resume");
-        serpent::GeneratorTrainer trainer = serpent::GeneratorTrainer::resume(data, checkpoint, a.threads);
+serpent::GeneratorTrainer make_trainer(const Arguments& a, const std::shared_ptr<const serpent::GeneratorData>& data) {
+    if (a.files.resume) {
+        serpent::GeneratorTrainer trainer = serpent::GeneratorTrainer::resume(data, a.files.checkpoint(), a.threads);
         std::cerr << "resuming at step " << trainer.steps_done() << " of " << trainer.options().schedule.steps << '\n';
         return trainer;
     }
@@ -75,45 +64,20 @@ std::string figures(const serpent::GeneratorTrainer& t) {
     return text;
 }
 
-/// Trains until done or interrupted; returns the seconds spent.
-double train(serpent::GeneratorTrainer& trainer, const fs::path& checkpoint) {
-    using Clock = std::chrono::steady_clock;
-    constexpr double checkpoint_every_s = 30.0;
-    const auto begin = Clock::now();
-    auto saved = begin;
-    Progress progress("training");
-    trainer.save_checkpoint(checkpoint);
-    while (!interrupted() && trainer.step()) {
-        progress.update(double(trainer.steps_done()) / double(trainer.options().schedule.steps), figures(trainer));
-        if (std::chrono::duration<double>(Clock::now() - saved).count() > checkpoint_every_s) {
-            trainer.save_checkpoint(checkpoint);
-            saved = Clock::now();
-        }
-    }
-    return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
 void run(const Arguments& a) {
-    if (fs::is_directory(a.output)) throw serpent::Error(a.output.string() + " is a folder; -o names the model file to write");
+    a.files.check({});
     const auto data = std::make_shared<const serpent::GeneratorData>(serpent::load_generator_data(a.folder, a.data));
     for (const std::string& note : data->notes) std::cerr << "  " << note << '\n';
-    const fs::path checkpoint = with_suffix(a.output, ".checkpoint");
-    serpent::GeneratorTrainer trainer = make_trainer(a, data, checkpoint);
+    for (const auto* list : {&data->train, &data->valid, &data->test})
+        for (const serpent::GeneratorRecording& recording : *list) a.files.require_not_among({recording.path});
+    serpent::GeneratorTrainer trainer = make_trainer(a, data);
     watch_interrupts();
-    const double wall_s = train(trainer, checkpoint);
-    trainer.save_checkpoint(checkpoint);
-
-    const GeneratorOutcome outcome = assess_generator(trainer, *data, wall_s, a.metadata, a.output, command_line());
-    outcome.model.save(a.output);
-    print_generator_outcome(outcome, trainer);
-    std::cerr << "model:  " << a.output.string() << '\n';
-    if (!a.no_report) {
-        const fs::path report = a.report.empty() ? with_suffix(fs::path(a.output).replace_extension(), ".html") : a.report;
-        write_generator_report(report, outcome, trainer, *data, command_line());
-        std::cerr << "report: " << report.string() << "  (open it in a browser)\n";
-    }
-    if (interrupted()) std::cerr << "stopped early: the model is the best so far; the same command with --resume goes on\n";
-    else fs::remove(checkpoint);
+    const TrainingRun run = run_training(trainer, a.files, figures);
+    const GeneratorOutcome outcome = assess_generator(trainer, *data, run.wall_s, a.metadata, a.files.model, command_line());
+    conclude_training(
+        outcome, a.files, run, [&] { return is_as_good(outcome, a.files.model, *data, a.threads); },
+        [&] { print_generator_outcome(outcome, trainer); },
+        [&](const fs::path& report) { write_generator_report(report, outcome, trainer, *data, command_line()); });
 }
 
 } // namespace
@@ -121,9 +85,9 @@ void run(const Arguments& a) {
 CLI::App* add_train_generator_command(CLI::App& app) {
     const auto a = std::make_shared<Arguments>();
     CLI::App* command = app.add_subcommand("train-generator", "Turn a folder of recordings into a model that makes sound of its own");
-    command->footer(examples);
+    command->footer(std::string(examples) + training_files_help);
     command->add_option("DIR", a->folder, "A folder of recordings")->required()->type_name("");
-    command->add_option("-o,--output", a->output, "The model to write")->required()->type_name("MODEL");
+    add_training_file_options(*command, a->files);
     command->add_option("--preset", a->preset, "small, voice (the default) or large")->type_name("NAME")
         ->check(CLI::IsMember(serpent::generator_preset_names()).description(""));
     command->add_option("--minutes", a->minutes, "How long to train (default 60); steps are fixed at the start")
@@ -136,12 +100,9 @@ CLI::App* add_train_generator_command(CLI::App& app) {
         ->type_name("GLOB");
     command->add_option("--valid", a->data.valid, "File names to choose the best weights by; else a twentieth of the files")
         ->type_name("GLOB");
-    command->add_flag("--resume", a->resume, "Go on from MODEL.checkpoint, with the same result as if never stopped");
     command->add_option("--seed", a->seed, "Another number gives another, equally good model")->type_name("N");
     command->add_option("--threads", a->threads, "Threads to use; the result does not depend on it")->type_name("N")
         ->check(CLI::NonNegativeNumber.description(""));
-    command->add_option("--report", a->report, "Where to write the report (default: beside the model)")->type_name("FILE");
-    command->add_flag("--no-report", a->no_report, "Write no report");
     command->add_option("--name", a->metadata.name, "The model's name (default: that of its file)")->type_name("TEXT");
     command->add_option("--author", a->metadata.author, "Who made it")->type_name("TEXT");
     command->add_option("--license", a->metadata.license, "Under what terms others may use it")->type_name("TEXT");

@@ -2,6 +2,7 @@
 #include "generator_outcome.h"
 #include "json_text.h"
 
+#include "serpent/errors.h"
 #include "serpent/generator.h"
 #include "serpent/generator_report.h"
 
@@ -86,6 +87,17 @@ GeneratorOutcome assess_generator(const serpent::GeneratorTrainer& trainer, cons
     record["curve"] = curve;
     outcome.model.metadata.training = json_text(record);
     return outcome;
+}
+
+bool is_as_good(const GeneratorOutcome& outcome, const std::filesystem::path& other, const serpent::GeneratorData& data, int threads) {
+    try {
+        const auto model = serpent::GeneratorModel::load(other);
+        const serpent::GeneratorConfig &a = outcome.model.config, &b = model.config;
+        if (a.sample_rate != b.sample_rate || a.conditions != b.conditions) return false;
+        return serpent::bits_per_sample(outcome.model, data.valid, threads) <= serpent::bits_per_sample(model, data.valid, threads);
+    } catch (const serpent::Error&) {
+        return false;  // no generator for these recordings: nothing to compare with
+    }
 }
 
 void print_generator_outcome(const GeneratorOutcome& outcome, const serpent::GeneratorTrainer& trainer) {

@@ -18,6 +18,9 @@ GeneratorOutcome assess_generator(const serpent::GeneratorTrainer& trainer, cons
                                   serpent::Metadata metadata, const std::filesystem::path& output,
                                   const std::string& command_line);
 
+/// Whether it does no worse on the validation part than the generator in the file `other`, which may be anything.
+bool is_as_good(const GeneratorOutcome& outcome, const std::filesystem::path& other, const serpent::GeneratorData& data, int threads);
+
 void print_generator_outcome(const GeneratorOutcome& outcome, const serpent::GeneratorTrainer& trainer);
 
 void write_generator_report(const std::filesystem::path& path, const GeneratorOutcome& outcome,

@@ -2,6 +2,7 @@
 #include "train_outcome.h"
 #include "json_text.h"
 
+#include "serpent/errors.h"
 #include "serpent/kernels/peak.h"
 #include "serpent/render_file.h"
 
@@ -45,13 +46,9 @@ std::string number(const char* format, double value) {
     return text;
 }
 
-} // namespace
-
-TrainOutcome assess(const serpent::Trainer& trainer, const serpent::TrainingData& data, double wall_s,
-                    serpent::Metadata metadata, const std::filesystem::path& output, const std::string& command_line) {
-    TrainOutcome outcome;
-    outcome.model = trainer.best_model();
-    const auto model = std::make_shared<serpent::Model>(outcome.model);
+/// Plays the validation part.
+TrainOutcome score(const std::shared_ptr<const serpent::Model>& model, const serpent::TrainingData& data) {
+    TrainOutcome outcome{*model, {}, {}};
     std::vector<serpent::Metrics> all;
     for (const TrainingTake& take : data.set->valid) {
         const auto prediction = play(model, take);
@@ -64,6 +61,15 @@ TrainOutcome assess(const serpent::Trainer& trainer, const serpent::TrainingData
         all.push_back(outcome.parts.back().metrics);
     }
     outcome.mean = serpent::mean(all);
+    return outcome;
+}
+
+} // namespace
+
+TrainOutcome assess(const serpent::Trainer& trainer, const serpent::TrainingData& data, double wall_s,
+                    serpent::Metadata metadata, const std::filesystem::path& output, const std::string& command_line) {
+    TrainOutcome outcome = score(std::make_shared<serpent::Model>(trainer.best_model()), data);
+    const auto model = std::make_shared<serpent::Model>(outcome.model);
     if (metadata.name.empty()) metadata.name = output.stem().string();
     if (!data.set->valid.empty()) metadata.loudness_db = loudness_db(model, data.set->valid.front());
     std::size_t samples = 0;
@@ -88,6 +94,17 @@ TrainOutcome assess(const serpent::Trainer& trainer, const serpent::TrainingData
     metadata.training = json_text(record);
     outcome.model.metadata = std::move(metadata);
     return outcome;
+}
+
+bool is_as_good(const TrainOutcome& outcome, const std::filesystem::path& other, const serpent::TrainingData& data) {
+    try {
+        const auto model = std::make_shared<serpent::Model>(serpent::Model::load(other));
+        const serpent::ModelConfig &a = outcome.model.config, &b = model->config;
+        if (a.sample_rate != b.sample_rate || a.channels != b.channels || a.controls != b.controls) return false;
+        return outcome.mean.esr <= score(model, data).mean.esr;
+    } catch (const serpent::Error&) {
+        return false;  // no model of this device: nothing to compare with
+    }
 }
 
 void print_outcome(const TrainOutcome& outcome, const serpent::Trainer& trainer, std::int64_t steps, double wall_s) {

@@ -19,6 +19,9 @@ struct TrainOutcome {
 TrainOutcome assess(const serpent::Trainer& trainer, const serpent::TrainingData& data, double wall_s,
                     serpent::Metadata metadata, const std::filesystem::path& output, const std::string& command_line);
 
+/// Whether it does no worse on the validation part than the model in the file `other`, which may be anything.
+bool is_as_good(const TrainOutcome& outcome, const std::filesystem::path& other, const serpent::TrainingData& data);
+
 /// steps, wall_s: of this run, which may have gone on from a checkpoint.
 void print_outcome(const TrainOutcome& outcome, const serpent::Trainer& trainer, std::int64_t steps, double wall_s);
 

@@ -43,6 +43,8 @@ struct GeneratorTier {
 struct Condition {
     std::string name;
     std::vector<std::string> values;
+
+    bool operator==(const Condition&) const = default;
 };
 
 struct GeneratorConfig {

@@ -22,6 +22,8 @@ struct Control {
     std::string name;
     float min = 0.0f, max = 1.0f, default_value = 0.5f;
     std::string unit;  ///< free text, may be empty
+
+    bool operator==(const Control&) const = default;
 };
 
 inline constexpr int film_hidden = 16;  ///< width of the hidden layer that maps controls to FiLM scales and shifts

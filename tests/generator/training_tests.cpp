@@ -97,6 +97,36 @@ TEST_CASE("a folder's recordings are parted by name, and their names say what th
     CHECK_THROWS_WITH(load_generator_data(folder.path(), options), Catch::Contains("nothing*"));
 }
 
+TEST_CASE("files that cannot be read are skipped, counted and named, and hidden ones do not count", "[generator]") {
+    const TemporaryFolder folder;
+    write_recordings(folder, 3);
+    const std::size_t whole = load(folder)->train.size() + load(folder)->valid.size() + load(folder)->test.size();
+    std::filesystem::create_directory(folder / ".trash");
+    for (const char* name : {"._rise_low_0.wav", ".trash/x.wav", "rise_low_7.wav", "rise_low_8.flac"})
+        std::ofstream(folder / name) << "no audio";
+    std::ofstream(folder / "odd_low_9.wav");  // empty, and the only one that says "odd"
+    std::filesystem::copy_file(folder / "rise_low_1.wav", folder / "rise_low_6.wav");
+    {
+        std::fstream cut(folder / "rise_low_6.wav", std::ios::in | std::ios::out | std::ios::binary);
+        cut.seekp(40);
+        cut.write("\0\0\0\0", 4);  // as a recorder that died leaves it
+    }
+    const auto data = load(folder);
+    CHECK(data->train.size() + data->valid.size() + data->test.size() == whole + 1);
+    CHECK(data->conditions.at(0).values == std::vector<std::string>{"fall", "rise"});
+    std::string notes;
+    for (const std::string& note : data->notes) notes += note + '\n';
+    CHECK_THAT(notes, Catch::Contains("3 of 16 files were skipped"));
+    for (const char* name : {"rise_low_7.wav", "rise_low_8.flac", "odd_low_9.wav", "rise_low_6.wav: its header was never finished"})
+        CHECK_THAT(notes, Catch::Contains(name));
+    CHECK_THAT(notes, !Catch::Contains("._rise"));
+
+    std::filesystem::create_directory(folder / "bad");
+    for (const char* name : {"bad/a_b_1.wav", "bad/a_b_2.wav", "bad/a_b_3.wav"}) std::ofstream(folder / name) << "no audio";
+    CHECK_THROWS_WITH(load_generator_data(folder / "bad", data_options()), Catch::Contains("no audio file that can be read") &&
+                                                                                Catch::Contains("a_b_1.wav"));
+}
+
 TEST_CASE("training learns, and scores as the plain model does", "[generator]") {
     const TemporaryFolder folder;
     write_recordings(folder, 5);

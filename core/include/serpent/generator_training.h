@@ -35,8 +35,9 @@ struct GeneratorDataOptions {
     std::string valid;          ///< glob of file names that choose the weights; empty: a twentieth of the files, at least one
 };
 
-/// Reads every audio file in `folder` and the folders in it, in the order of their names. Throws Error naming the file or
-/// option at fault: no audio, fewer than two recordings, names that do not match.
+/// Reads every audio file in `folder` and the folders in it, in the order of their names. Hidden ones do not count; those that
+/// cannot be read are skipped, with a note. Throws Error naming the file or option at fault: fewer than two recordings, names
+/// that do not match.
 GeneratorData load_generator_data(const std::filesystem::path& folder, const GeneratorDataOptions& options);
 
 /// Lengths are of audio.

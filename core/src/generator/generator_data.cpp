@@ -16,6 +16,7 @@ namespace serpent {
 namespace {
 
 constexpr std::size_t one_in = 20;  // files kept for validation when nobody says which
+constexpr std::size_t most_named = 20;  // files that could not be read, each with its reason
 
 /// * stands for any characters, ? for one.
 bool glob_matches(std::string_view pattern, std::string_view text) {
@@ -82,22 +83,37 @@ bool is_audio(const fs::path& path) {
     return known.contains(extension);
 }
 
+/// Without hidden ones: what begins with a dot no user put there ("._take.wav" holds a Mac's attributes and no audio).
 std::vector<fs::path> audio_files(const fs::path& folder) {
     if (!fs::is_directory(folder)) throw Error(folder.string() + " is not a folder; give one with recordings in it");
     std::vector<fs::path> files;
-    for (const auto& entry : fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied))
-        if (entry.is_regular_file() && is_audio(entry.path())) files.push_back(entry.path());
+    fs::recursive_directory_iterator entries(folder, fs::directory_options::skip_permission_denied);
+    for (const auto& entry : entries) {
+        const bool hidden = entry.path().filename().string().starts_with('.');
+        if (hidden && entry.is_directory()) entries.disable_recursion_pending();
+        if (!hidden && entry.is_regular_file() && is_audio(entry.path())) files.push_back(entry.path());
+    }
     std::ranges::sort(files);
-    if (files.size() < 2)
-        throw Error(folder.string() + " holds " + (files.empty() ? "no" : "one") + " audio file; training needs at least two");
     return files;
 }
 
-std::vector<std::uint8_t> read_classes(const fs::path& path, int rate_hz, int* file_rate_hz) {
-    const std::vector<float> audio = read_mono(path, rate_hz, file_rate_hz);
+std::vector<std::uint8_t> read_classes(const fs::path& path, int rate_hz, int* file_rate_hz, std::string* note) {
+    const std::vector<float> audio = read_mono(path, rate_hz, file_rate_hz, note);
     std::vector<std::uint8_t> classes(audio.size());
     std::ranges::transform(audio, classes.begin(), [](float v) { return static_cast<std::uint8_t>(mu_law_class(v)); });
     return classes;
+}
+
+/// Says what was skipped. Throws Error when too little is left.
+void note_unread(GeneratorData& data, const fs::path& folder, const std::vector<std::string>& unread, std::size_t files) {
+    if (files - unread.size() < 2)
+        throw Error(folder.string() + " holds " + (files == unread.size() ? "no" : "one") +
+                    " audio file" + (unread.empty() ? "" : " that can be read") + "; training needs at least two" +
+                    (unread.empty() ? "" : " (" + unread.front() + ")"));
+    if (unread.empty()) return;
+    data.notes.push_back(std::to_string(unread.size()) + " of " + std::to_string(files) + " files were skipped:");
+    for (std::size_t i = 0; i < std::min(most_named, unread.size()); ++i) data.notes.push_back("  " + unread[i]);
+    if (unread.size() > most_named) data.notes.push_back("  and " + std::to_string(unread.size() - most_named) + " more");
 }
 
 double minutes(const std::vector<GeneratorRecording>& list, int rate) {
@@ -136,15 +152,25 @@ GeneratorData load_generator_data(const fs::path& folder, const GeneratorDataOpt
     data.sample_rate = options.sample_rate;
     std::map<fs::path, std::vector<std::string>> said;
     std::size_t ordinary = 0, resampled = 0;
-    for (const fs::path& path : audio_files(folder)) {
+    const std::vector<fs::path> files = audio_files(folder);
+    std::vector<std::string> unread;
+    for (const fs::path& path : files) {
         const std::string name = path.filename().string(), stem = path.stem().string();
-        if (!options.names.empty()) {
-            const auto values = pattern.match(stem);
-            if (!values) throw Error(path.string() + ": its name does not fit --names " + options.names);
-            for (const std::string& value : *values) said[path].push_back(valid_utf8(value));
-        }
+        std::optional<std::vector<std::string>> values;
+        if (!options.names.empty() && !(values = pattern.match(stem)))
+            throw Error(path.string() + ": its name does not fit --names " + options.names);
         int rate = 0;
-        GeneratorRecording recording{path, read_classes(path, options.sample_rate, &rate), {}};
+        std::string note;
+        GeneratorRecording recording{path, {}, {}};
+        try {
+            recording.classes = read_classes(path, options.sample_rate, &rate, &note);
+        } catch (const Error& error) {
+            unread.push_back(error.what());
+            continue;
+        }
+        if (!note.empty()) data.notes.push_back(note);
+        if (values)
+            for (const std::string& value : *values) said[path].push_back(valid_utf8(value));
         resampled += rate != options.sample_rate;
         if (!options.test.empty() && glob_matches(options.test, name)) {
             data.test.push_back(std::move(recording));
@@ -153,6 +179,7 @@ GeneratorData load_generator_data(const fs::path& folder, const GeneratorDataOpt
         const bool valid = options.valid.empty() ? ordinary++ % one_in == one_in / 2 : glob_matches(options.valid, name);
         (valid ? data.valid : data.train).push_back(std::move(recording));
     }
+    note_unread(data, folder, unread, files.size());
     if (data.valid.empty() && !data.train.empty() && options.valid.empty()) {
         data.valid.push_back(std::move(data.train.back()));
         data.train.pop_back();

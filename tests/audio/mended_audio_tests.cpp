@@ -9,6 +9,7 @@
 #include "serpent/errors.h"
 
 #include <catch2/catch.hpp>
+#include <sndfile.h>
 
 #include <sstream>
 #include <string>
@@ -33,6 +34,16 @@ AudioBuffer sound() {
 std::string whole(const TemporaryFolder& folder, const std::string& name) {
     write_audio(folder / name, sound(), Subtype::pcm24);
     return read_bytes(folder / name);
+}
+
+/// The same as a WAV of the other byte order.
+std::string whole_rifx(const TemporaryFolder& folder) {
+    SF_INFO info{0, 48000, 1, SF_FORMAT_WAV | SF_ENDIAN_BIG | SF_FORMAT_PCM_24, 0, 0};
+    SNDFILE* file = sf_open((folder / "x.rifx.wav").c_str(), SFM_WRITE, &info);
+    REQUIRE(file);
+    sf_writef_float(file, sound().channels[0].data(), frames);
+    sf_close(file);
+    return read_bytes(folder / "x.rifx.wav");
 }
 
 std::string le(std::uint64_t value, std::size_t bytes) { return encoded(value, bytes, false); }
@@ -66,10 +77,11 @@ std::string chunk(const std::string& id, const std::string& content, bool padded
 TEST_CASE("recordings that were never finished are read to their end, with a note", "[audio][mended]") {
     const TemporaryFolder folder;
     const std::string wav = whole(folder, "x.wav"), rf64 = whole(folder, "x.rf64"), w64 = whole(folder, "x.w64"),
-                      aiff = whole(folder, "x.aiff"), caf = whole(folder, "x.caf");
-    for (const char* name : {"x.wav", "x.rf64", "x.w64", "x.aiff", "x.caf"}) CHECK(read_audio(folder / name).note.empty());
+                      aiff = whole(folder, "x.aiff"), caf = whole(folder, "x.caf"), rifx = whole_rifx(folder);
+    for (const char* name : {"x.wav", "x.rf64", "x.w64", "x.aiff", "x.caf", "x.rifx.wav"})
+        CHECK(read_audio(folder / name).note.empty());
     const std::size_t data = wav.find("data") + 4, in_w64 = w64.find("data") + 16, ssnd = aiff.find("SSND") + 4,
-                      in_caf = caf.find("data") + 4, count = aiff.find("COMM") + 10;
+                      in_caf = caf.find("data") + 4, in_rifx = rifx.find("data") + 4, count = aiff.find("COMM") + 10;
     const struct {
         const char *what, *name;
         std::string bytes;
@@ -87,6 +99,8 @@ TEST_CASE("recordings that were never finished are read to their end, with a not
         {"AIFF, sizes 0", "a.aiff", replaced(replaced(replaced(aiff, 4, be(0, 4)), count, be(0, 4)), ssnd, be(0, 4))},
         {"AIFF, no more than a header", "a.aiff", replaced(replaced(aiff, count, be(0, 4)), ssnd, be(8, 4))},
         {"AIFF, too long", "a.aiff", replaced(aiff, ssnd, be(100000000, 4))},
+        {"RIFX, sizes 0", "a.wav", replaced(replaced(rifx, 4, be(0, 4)), in_rifx, be(0, 4))},
+        {"RIFX, too long", "a.wav", replaced(rifx, in_rifx, be(1000000, 4))},
         {"CAF, size 0", "a.caf", replaced(caf, in_caf, be(0, 8))},
         {"CAF, too long", "a.caf", replaced(caf, in_caf, be(1000000, 8))},
     };

@@ -172,6 +172,12 @@ TEST_CASE("other kinds of file keep what they can and name the rest", "[audio][m
     CHECK_THAT(text(copied(folder / "out.flac", folder / "out.au")), Catch::Contains("titles and comments"));
     CHECK(copied(folder / "out.flac", folder / "plain.wav").empty());
     CHECK(title_of(folder / "plain.wav") == "A title");
+    // From a CAF only the texts go; what else it carries is named.
+    std::string caf = read_bytes(folder / "out.caf");
+    caf.insert(caf.find("data"), "mark" + audio::encoded(8, 8, true) + std::string(8, '\0'));
+    write_bytes(folder / "marked.caf", caf);
+    CHECK(text(copied(folder / "marked.caf", folder / "marked.wav")) == "markers; ");
+    CHECK(title_of(folder / "marked.wav") == "A title");
 }
 
 TEST_CASE("a large chunk is kept, a huge one is named, and no damaged chunk damages a copy", "[audio][metadata]") {

@@ -149,6 +149,7 @@ AudioWriter& AudioWriter::operator=(AudioWriter&&) noexcept = default;
 std::vector<std::string> AudioWriter::keep_metadata(const AudioReader& from, std::int64_t first_frame,
                                                     std::int64_t frames) {
     Impl& self = *impl_;
+    // A frame takes a byte or more, so that this adds at least as many bytes as the chunks may take.
     const bool large = self.container != SF_FORMAT_RF64 && !audio::fits_32_bit_sizes(self.format, frames + most_metadata_bytes);
     const audio::Cut cut{first_frame, frames, from.frames()};
     audio::Metadata metadata =

@@ -14,7 +14,7 @@ constexpr std::uint64_t unknown_32 = 0xffffffff;
 constexpr Dialect dialects[] = {
     {"RIFF", 12, 4, 4, false, false, 2, "data", 0}, {"RF64", 12, 4, 4, false, false, 2, "data", 0},
     {"FORM", 12, 4, 4, true, false, 2, "SSND", 8},  {"W64", 40, 16, 8, false, true, 8, "data", 0},
-    {"CAF", 8, 4, 8, true, false, 1, "data", 4},
+    {"CAF", 8, 4, 8, true, false, 1, "data", 4},    {"RIFX", 12, 4, 4, true, false, 2, "data", 0},
 };
 
 const Dialect* dialect_of(const std::string& start) {
@@ -24,6 +24,7 @@ const Dialect* dialect_of(const std::string& start) {
     if (is(0, "FORM") && (is(8, "AIFF") || is(8, "AIFC"))) return &dialects[2];
     if (is(0, "riff") && is(24, "wave")) return &dialects[3];
     if (is(0, "caff")) return &dialects[4];
+    if (is(0, "RIFX") && is(8, "WAVE")) return &dialects[5];
     return nullptr;
 }
 

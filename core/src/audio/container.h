@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The chunks of a WAV, RF64, W64, AIFF or CAF file, found where they are, whatever its sizes say.
+// The chunks of a WAV (RIFF or RIFX), RF64, W64, AIFF or CAF file, found where they are, whatever its sizes say.
 #pragma once
 
 #include <array>
@@ -29,7 +29,7 @@ enum class Fault {
 
 /// How a family of containers writes its chunks.
 struct Dialect {
-    const char* family;           ///< "RIFF", "RF64", "FORM", "W64", "CAF"
+    const char* family;           ///< "RIFF", "RF64", "FORM", "W64", "CAF", "RIFX"
     std::size_t prologue;         ///< bytes before the first chunk
     std::size_t id_bytes, size_bytes;
     bool big_endian, size_has_header;

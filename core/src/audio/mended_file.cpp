@@ -70,7 +70,7 @@ void MendedFile::append(std::uint64_t from, std::uint64_t size) {
 
 void MendedFile::lay_out(const Container& container) {
     const Dialect& d = *container.dialect;
-    const bool riff = d.family[0] == 'R';
+    const bool riff = d.family[0] == 'R' && !d.big_endian;
     const Chunk& samples = container.chunks[container.samples];
     const bool large = riff && samples.size > largest_riff;
     std::string prologue = container.prologue;

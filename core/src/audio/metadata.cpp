@@ -29,9 +29,17 @@ constexpr std::uint64_t most_chunk_bytes = 1 << 20;  // more is not even read
 /// What the samples need, what the writer makes itself, and pictures of the sound that was.
 constexpr std::array riff_own{"fmt ", "data", "fact", "PEAK", "ds64", "JUNK", "junk", "PAD ", "FLLR", "levl"};
 constexpr std::array aiff_own{"COMM", "SSND", "FVER", "PEAK", "FLLR"};
+constexpr std::array caf_own{"desc", "data", "free", "pakt", "kuki", "chan", "info", "ovvw", "peak"};
 
-Family family_of(const char* name) {
-    return *name == 'R' || *name == 'W' ? Family::riff : *name == 'F' ? Family::aiff : Family::other;
+/// RIFX counts as other: the edits of its chunks would have to be big-endian.
+Family family_of(const Dialect& d) {
+    const bool riff = *d.family == 'R' || *d.family == 'W';
+    return riff && !d.big_endian ? Family::riff : *d.family == 'F' ? Family::aiff : Family::other;
+}
+
+bool is_own(const Dialect& d, const std::string& id) {
+    const auto in = [&](const auto& ids) { return std::find(ids.begin(), ids.end(), id) != ids.end(); };
+    return *d.family == 'F' ? in(aiff_own) : *d.family == 'C' ? in(caf_own) : in(riff_own);
 }
 
 Family family_of(int container) {
@@ -41,7 +49,7 @@ Family family_of(int container) {
 
 std::string shown(const Foreign& chunk) {
     if (chunk.id == "bext") return "broadcast data (bext)";
-    if (chunk.id == "cue " || chunk.id == "MARK") return "markers";
+    if (chunk.id == "cue " || chunk.id == "MARK" || chunk.id == "mark") return "markers";
     if (chunk.id == "smpl" || chunk.id == "inst" || chunk.id == "INST") return "sampler data (" + chunk.id + ")";
     if (chunk.id == "LIST") return "list " + chunk.content.substr(0, 4);
     return chunk.id;
@@ -72,15 +80,10 @@ private:
         std::ifstream file(from_, std::ios::binary);
         const auto container = read_container(file, std::filesystem::file_size(from_));
         if (!container) return;
-        source_ = family_of(container->dialect->family);
-        const auto own = [&](const std::string& id) {
-            return source_ == Family::riff ? std::find(riff_own.begin(), riff_own.end(), id) != riff_own.end()
-                                           : std::find(aiff_own.begin(), aiff_own.end(), id) != aiff_own.end();
-        };
-        if (source_ == Family::other) return;
+        source_ = family_of(*container->dialect);
         for (const Chunk& chunk : container->chunks) {
             Foreign foreign{chunk.id.substr(0, 4), {}};  // a W64's GUIDs begin with the ids of WAV
-            if (own(foreign.id)) continue;
+            if (is_own(*container->dialect, foreign.id)) continue;
             if (chunk.size > most_chunk_bytes) {
                 drop(shown(foreign));
                 continue;
@@ -89,7 +92,9 @@ private:
             file.clear();
             file.seekg(static_cast<std::streamoff>(chunk.begin));
             file.read(foreign.content.data(), static_cast<std::streamsize>(foreign.content.size()));
-            if (file) chunks_.push_back(std::move(foreign));
+            if (!file) continue;
+            if (source_ != Family::other) chunks_.push_back(std::move(foreign));
+            else if (!is_info(foreign)) drop(shown(foreign));  // texts go as libsndfile reads them
         }
     }
 

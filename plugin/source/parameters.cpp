@@ -37,7 +37,8 @@ float scale_of(const juce::String& typed, const juce::String& unit) {
 bool number_in(const juce::String& text, const juce::String& unit, float& value) {
     const juce::String plain = text.trim().replaceCharacter(',', '.').replaceCharacter(minus_sign, '-');
     if (!plain.containsAnyOf("0123456789")) return false;
-    value = plain.getFloatValue() * scale_of(plain.fromLastOccurrenceOf(plain.retainCharacters("0123456789").getLastCharacters(1), false, false).trim(), unit);
+    const juce::String last_digit = plain.retainCharacters("0123456789").getLastCharacters(1);
+    value = plain.getFloatValue() * scale_of(plain.fromLastOccurrenceOf(last_digit, false, false).trim(), unit);
     return std::isfinite(value);
 }
 
@@ -118,8 +119,8 @@ juce::String ControlParameter::getName(int maximum_length) const {
 
 juce::String ControlParameter::getText(float normalised, int maximum_length) const {
     const float span = std::abs(max_.load() - min_.load());
-    const int decimals =  // for three digits of the whole range
-         span > 0.0f ? juce::jlimit(0, 6, 3 - static_cast<int>(std::ceil(std::log10(span) + 1e-4f))) : 2;
+    // Three digits of the whole range.
+    const int decimals = span > 0.0f ? juce::jlimit(0, 6, 3 - static_cast<int>(std::ceil(std::log10(span) + 1e-4f))) : 2;
     const juce::String text = rounded(model_value(juce::jlimit(0.0f, 1.0f, normalised)), decimals);
     return maximum_length > 0 ? text.substring(0, maximum_length) : text;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `serpent render`, the binary itself: the right samples, the right complaints, and whole files or none.
+#include "audio/file_bytes.h"
 #include "audio/temporary_folder.h"
 #include "close.h"
 #include "command/run_command.h"
@@ -62,11 +63,6 @@ void write_hole(const fs::path& path, std::int64_t frames) {
     sf_seek(file, frames - 1, SEEK_SET);
     sf_writef_float(file, &last, 1);
     sf_close(file);
-}
-
-std::string bytes_of(const fs::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
 }
 
 } // namespace
@@ -149,7 +145,7 @@ TEST_CASE("render overwrites neither its input nor the model", "[command]") {
     fs::create_directory(bench / "other");
     fs::create_symlink(bench / "in.wav", bench / "link.wav");
     fs::copy(bench / "in.wav", bench / "other/in.wav");
-    const std::string before = bytes_of(bench / "in.wav");
+    const std::string before = read_bytes(bench / "in.wav");
     const std::vector<std::string> refused[] = {
         {bench.name("in.wav"), "-o", bench.name("in.wav")},
         {bench.name("in.wav"), "-o", bench.name("link.wav")},
@@ -162,14 +158,14 @@ TEST_CASE("render overwrites neither its input nor the model", "[command]") {
         CAPTURE(arguments);
         const CommandResult result = bench.render(arguments);
         CHECK(one_line_error(result));
-        CHECK(bytes_of(bench / "in.wav") == before);
+        CHECK(read_bytes(bench / "in.wav") == before);
     }
     CHECK(bench.count() == 4); // half.safetensors, in.wav, link.wav, other
 }
 
 TEST_CASE("render refuses malformed input with one line that names it", "[command]") {
     const Bench bench;
-    const std::string wav = bytes_of(bench / "in.wav");
+    const std::string wav = read_bytes(bench / "in.wav");
     const auto write = [&](const char* name, const std::string& bytes) {
         std::ofstream(bench / name, std::ios::binary) << bytes;
     };
@@ -201,7 +197,7 @@ TEST_CASE("render refuses malformed input with one line that names it", "[comman
 
 TEST_CASE("render reads what a recorder left behind, keeps what goes with it, and says what it could not", "[command]") {
     const Bench bench;
-    const std::string wav = bytes_of(bench / "in.wav");
+    const std::string wav = read_bytes(bench / "in.wav");
     const std::string title = "LIST" + std::string("\x16\0\0\0INFOIENG\x0a\0\0\0Somebody \0", 30);
     std::ofstream(bench / "truncated.wav", std::ios::binary) << wav.substr(0, 5000);
     std::ofstream(bench / "titled.wav", std::ios::binary) << wav << title;
@@ -211,7 +207,7 @@ TEST_CASE("render reads what a recorder left behind, keeps what goes with it, an
     CHECK(read_audio(bench / "out.wav").frames() == (5000 - 44) / 2);
     const CommandResult kept = bench.render({bench.name("titled.wav"), "-o", bench.name("out.wav")});
     CHECK(kept.err.find("not kept") == std::string::npos);
-    CHECK(bytes_of(bench / "out.wav").find("Somebody") != std::string::npos);
+    CHECK(read_bytes(bench / "out.wav").find("Somebody") != std::string::npos);
     const CommandResult dropped = bench.render({bench.name("titled.wav"), "-o", bench.name("out.flac")});
     CHECK(dropped.status == 0);
     CHECK_THAT(dropped.err, Catch::Contains("not kept") && Catch::Contains("INFO IENG"));

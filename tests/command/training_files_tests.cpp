@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What `serpent train` and `train-generator` may replace, what they try before the first update, and what survives.
+#include "audio/file_bytes.h"
 #include "audio/temporary_folder.h"
 #include "command/run_command.h"
 
@@ -14,7 +15,6 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
-#include <iterator>
 
 using namespace serpent;
 namespace fs = std::filesystem;
@@ -26,11 +26,6 @@ using Words = std::vector<std::string>;
 Words joined(Words a, const Words& b) {
     a.insert(a.end(), b.begin(), b.end());
     return a;
-}
-
-std::string bytes_of(const fs::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
 }
 
 /// Short recordings, a command that trains on them for a moment, and one that would take long.
@@ -92,30 +87,30 @@ TEMPLATE_TEST_CASE("training replaces nothing unasked", "[command][train]", Effe
     const fs::path model = test / "m.safetensors", checkpoint = test / "m.safetensors.checkpoint",
                    unfinished = test / "m.unfinished.safetensors";
     REQUIRE(run_command(test.train(output)).status == 0);
-    const std::string finished = bytes_of(model);
+    const std::string finished = read_bytes(model);
     test.check_refused(test.train(output), {"m.safetensors", "--force", "--resume"});
     test.check_refused(test.train(joined(output, {"--resume"})), {"m.safetensors.checkpoint", "--force"});
     CHECK(run_command(test.train(joined(output, {"--resume", "--force"}))).status == 1);
-    CHECK(bytes_of(model) == finished);
+    CHECK(read_bytes(model) == finished);
 
     // A worse one that is stopped lies beside it, and can go on.
     const CommandResult stopped = run_command(test.train_long(joined(output, {"--force"})), {.interrupt_after_s = 1.5});
     CAPTURE(stopped.err);
     REQUIRE(stopped.status == 0);
     CHECK_THAT(stopped.err, Catch::Contains("m.unfinished.safetensors") && Catch::Contains("--resume"));
-    CHECK(bytes_of(model) == finished);
+    CHECK(read_bytes(model) == finished);
     CHECK(fs::exists(unfinished));
     CHECK(fs::exists(checkpoint));
     test.check_refused(test.train(output), {"m.safetensors.checkpoint", "--force", "--resume"});
     REQUIRE(run_command(test.train(joined(output, {"--resume"})), {.interrupt_after_s = 1.0}).status == 0);
-    CHECK(bytes_of(model) == finished);
+    CHECK(read_bytes(model) == finished);
 
     // Without the model the checkpoint alone is worth asking for; what was stopped takes a place that is free.
     fs::remove(model);
     test.check_refused(test.train(output), {"m.safetensors.checkpoint", "--force", "--resume"});
     REQUIRE(run_command(test.train(joined(output, {"--resume"})), {.interrupt_after_s = 1.0}).status == 0);
     CHECK(fs::exists(model));
-    CHECK(bytes_of(model) != finished);
+    CHECK(read_bytes(model) != finished);
 
     // To its end it replaces what it was asked to, and leaves no checkpoint.
     REQUIRE(run_command(test.train(joined(output, {"--force"}))).status == 0);
@@ -156,13 +151,13 @@ TEMPLATE_TEST_CASE("what would fail at the end of a training fails before it", "
 
 TEST_CASE("a training overwrites none of its own recordings", "[command][train]") {
     const Effect effect;
-    const std::string wet = bytes_of(effect / "wet.wav");
+    const std::string wet = read_bytes(effect / "wet.wav");
     effect.check_refused(effect.train_long({"-o", effect.name("wet.wav"), "--force"}), {"wet.wav"});
     effect.check_refused(effect.train_long({"-o", effect.name("m.safetensors"), "--report", effect.name("wet.wav")}), {"wet.wav"});
     std::ofstream(effect / "takes.json") << R"({"takes": [{"dry": "dry.wav", "wet": "wet.wav"}]})";
     effect.check_refused({"train", "--takes", effect.name("takes.json"), "-o", effect.name("m.safetensors"), "--report",
                           effect.name("./wet.wav")}, {"wet.wav"});
-    CHECK(bytes_of(effect / "wet.wav") == wet);
+    CHECK(read_bytes(effect / "wet.wav") == wet);
     const Sounds sounds;
     const CommandResult result = run_command(sounds.train_long({"-o", sounds.name("sounds/2.wav"), "--force", "--no-report"}));
     CHECK(result.status == 1);
@@ -208,7 +203,7 @@ TEST_CASE("evaluate --json and --report take recordings whose names are any byte
     CAPTURE(scored.err);
     REQUIRE(scored.status == 0);
     CHECK(nlohmann::json::parse(scored.out).at("esr").is_number());
-    CHECK_THAT(bytes_of(effect / "r.html"), Catch::Contains("wét.wav"));
+    CHECK_THAT(read_bytes(effect / "r.html"), Catch::Contains("wét.wav"));
 
     const CommandResult refused = run_command(joined(words, {effect.name("no/r.html")}));
     CHECK(refused.status == 1);

@@ -181,7 +181,8 @@ LiveSession::~LiveSession() = default;
 
 void LiveSession::prepare(double sample_rate_hz, int max_block, int inputs, int outputs, double ahead_s) {
     if (!(sample_rate_hz >= 1000 && sample_rate_hz <= 1e6) || max_block < 1 || inputs < 1 || outputs < 1 || !(ahead_s <= 10))
-        throw Error("live audio needs a rate of 1 kHz to 1 MHz, an input, an output, blocks of at least one sample, and to work at most 10 s ahead");
+        throw Error("live audio needs a rate of 1 kHz to 1 MHz, an input, an output, blocks of at least one sample, and to work "
+                    "at most 10 s ahead");
     Impl& s = *impl_;
     auto p = std::make_unique<Prepared>();
     p->rate_hz = sample_rate_hz, p->max_block = max_block, p->inputs = inputs, p->outputs = outputs;

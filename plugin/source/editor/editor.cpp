@@ -77,7 +77,6 @@ void Editor::set_scale(double factor) {
     setSize(juce::roundToInt(scale * base_width), juce::roundToInt(scale * base_height));
 }
 
-
 void Editor::resized() {
     const double factor = std::min(static_cast<double>(getWidth()) / base_width, static_cast<double>(getHeight()) / base_height);
     face_.setTransform(juce::AffineTransform::scale(static_cast<float>(factor)));

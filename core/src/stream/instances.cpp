@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "stream/instances.h"
 
+#include "model/isa.h"
 #include "model/film.h"
 #include "serpent/errors.h"
 #include "stream/live_weights.h"
@@ -28,7 +29,7 @@ std::vector<kernels::LiveEngine> make_engines(const Model& model, kernels::Isa i
 
 kernels::Isa chosen_isa(const StreamOptions& options) {
     try {
-        const kernels::Isa isa = options.isa ? *options.isa : kernels::default_isa();
+        const kernels::Isa isa = required_isa(options.isa);
         kernels::require_isa(isa);
         return isa;
     } catch (const std::invalid_argument& error) {

@@ -15,6 +15,7 @@
 #include <cmath>
 #include <cstdio>
 #include <iostream>
+#include <system_error>
 #include <thread>
 
 namespace fs = std::filesystem;
@@ -114,18 +115,27 @@ void run(const Arguments& a) {
     const int threads = std::min(a.count, a.threads > 0 ? a.threads : cores);
     std::vector<std::exception_ptr> errors(static_cast<std::size_t>(threads));
     std::vector<std::thread> team;
-    std::atomic<int> running{threads};
+    std::atomic<int> running{0};
     const auto begin = std::chrono::steady_clock::now();
-    for (int i = 0; i < threads; ++i)
-        team.emplace_back([&, i] {
-            try {
-                job.work();
-            } catch (...) {
-                errors[static_cast<std::size_t>(i)] = std::current_exception();
-                job.next = a.count;
-            }
-            --running;
-        });
+    const auto work = [&](int i) {
+        try {
+            job.work();
+        } catch (...) {
+            errors[static_cast<std::size_t>(i)] = std::current_exception();
+            job.next = a.count;
+        }
+        --running;
+    };
+    for (int i = 0; i < threads; ++i) {
+        ++running;
+        try {
+            team.emplace_back(work, i);
+        } catch (const std::system_error&) {  // the system gives no more threads: fewer do it, at the least this one
+            if (team.empty()) work(i);
+            else --running;
+            break;
+        }
+    }
     {
         Progress progress("generating");
         const double total = double(job.samples) * a.count;

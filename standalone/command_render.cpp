@@ -18,6 +18,7 @@
 #include <numeric>
 #include <set>
 #include <sstream>
+#include <system_error>
 #include <thread>
 
 namespace fs = std::filesystem;
@@ -174,7 +175,11 @@ public:
     std::size_t run(std::size_t at_once) {
         {
             std::vector<std::jthread> threads;
-            for (std::size_t i = 0; i < std::min(at_once, jobs_.size()); ++i) threads.emplace_back([this] { work(); });
+            try {
+                for (std::size_t i = 0; i < std::min(at_once, jobs_.size()); ++i) threads.emplace_back([this] { work(); });
+            } catch (const std::system_error&) {
+                if (threads.empty()) work();  // the system gives no more threads: fewer do it, at the least this one
+            }
         }
         if (interrupted()) throw serpent::Interrupted("interrupted; files that were not finished were not written");
         return failed_;

@@ -2,10 +2,12 @@
 #include "live/recorder.h"
 
 #include "serpent/audio_file.h"
+#include "serpent/errors.h"
 
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <system_error>
 
 namespace {
 
@@ -19,7 +21,12 @@ Recorder::Recorder(const std::filesystem::path& path, int rate_hz)
     : path_(path), rate_hz_(rate_hz), ring_(2 * ring_s * static_cast<std::size_t>(rate_hz)) {
     const serpent::AudioFormat format = serpent::closest_format(path, {rate_hz, 2, serpent::Subtype::float32});
     writer_ = std::make_unique<serpent::AudioWriter>(serpent::AudioWriter::recording(path, format));
-    thread_ = std::thread([this] { serve(); });
+    try {
+        thread_ = std::thread([this] { serve(); });
+    } catch (const std::system_error&) {
+        throw serpent::Error("the system starts no further thread to write " + path.string() +
+                             "; end other programs, or raise the limit of processes (ulimit -u)");
+    }
 }
 
 Recorder::~Recorder() { finish(); }

@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The time-parallel renderer against the golden models' float64 answers: any call sizes, chunk, thread count and ISA.
+#include "lanes/workers.h"
 #include "serpent/audio_file.h"
+#include "serpent/errors.h"
 #include "serpent/render.h"
+#include "serpent/stream.h"
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <fstream>
+#include <mutex>
 #include <string>
+
+#include <sys/resource.h>
+#include <unistd.h>
 
 using namespace serpent;
 
@@ -85,4 +94,54 @@ TEST_CASE("renderer keeps silence silent from the silence state") {
     renderer.process(io, io, out.size());
     // A fixed point: what is left is the float rounding of one step, summed over the longest memory (96,000 samples).
     for (const float v : out) CHECK_FALSE(!(std::abs(v - out.front()) <= 2e-5f * std::max(1.0f, std::abs(out.front()))));
+}
+
+TEST_CASE("an instruction set that is not there is an Error of the library", "[isa]") {
+    const auto model = golden("bf16_8_8_4_3").model;
+    for (const kernels::Isa isa : {kernels::Isa::sse4, kernels::Isa::avx2, kernels::Isa::avx512, kernels::Isa::neon}) {
+        const std::vector<kernels::Isa> there = kernels::available_isas();
+        if (std::ranges::find(there, isa) != there.end()) continue;
+        CHECK_THROWS_AS(Renderer(model, {.isa = isa}), Error);
+        CHECK_THROWS_AS(Stream(model, {.isa = isa}), Error);
+    }
+}
+
+TEST_CASE("threads that the system does not start are missed by nobody", "[threads]") {
+    rlimit before{};
+    REQUIRE(getrlimit(RLIMIT_AS, &before) == 0);
+    std::size_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    rlimit few = before;
+    few.rlim_cur = pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE)) + (std::size_t{100} << 20);  // a stack has 8 MiB
+    REQUIRE(setrlimit(RLIMIT_AS, &few) == 0);
+    int started = 0, worked = 0;
+    {
+        Workers workers(200);
+        started = workers.count();
+        std::mutex mutex;
+        workers.run([&](int) {
+            const std::lock_guard lock(mutex);
+            ++worked;
+        });
+    }
+    setrlimit(RLIMIT_AS, &before);
+    CHECK(started >= 1);
+    CHECK(started < 200);
+    CHECK(worked == started);
+}
+
+TEST_CASE("a short signal takes no more memory with more threads", "[memory]") {
+    const auto model = golden("bf16_8_8_4_3").model;
+    const auto resident = [] {
+        std::size_t total = 0, pages = 0;
+        std::ifstream("/proc/self/statm") >> total >> pages;
+        return pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    };
+    std::vector<float> audio(1000);
+    float* channel = audio.data();
+    Renderer renderer(model, {.threads = 2});
+    const std::size_t begin = resident();
+    Renderer many(model, {.threads = 64, .chunk = 4096});
+    many.process(&channel, &channel, audio.size());
+    CHECK(resident() < begin + (std::size_t{64} << 20));  // 16 chunks at a time, and what 64 threads touch of their stacks
 }

@@ -207,3 +207,20 @@ TEST_CASE("interpolated taps delay by what the old ones did", "[stream][rate]") 
     for (std::size_t j = 0; j < 5; ++j)
         for (std::size_t k = 0; k < 3; ++k) CHECK(doubled[j][k] == (j == 2 * k ? 1.0 : 0.0));
 }
+
+TEST_CASE("a long convolution is interpolated from its neighbourhood, at the same quality", "[stream][rate]") {
+    const double spacing = 15.7;
+    const auto to_new = interpolated_taps(64, spacing);
+    for (std::size_t k = 0; k < 64; ++k) {
+        const double delay = spacing * static_cast<double>(k);
+        for (std::size_t j = 0; j < to_new.size(); ++j)
+            if (std::abs(static_cast<double>(j) - delay) > 64) CHECK(to_new[j][k] == 0.0);
+        for (const double share : {0.0, 0.2, 0.4}) {
+            const double w = share * pi / spacing;
+            std::complex<double> got = 0;
+            for (std::size_t j = 0; j < to_new.size(); ++j) got += to_new[j][k] * std::polar(1.0, -w * static_cast<double>(j));
+            CAPTURE(k, share);
+            CHECK(std::abs(got - std::polar(1.0, -w * delay)) <= (share > 0 ? 0.05 : 1e-5));  // as above
+        }
+    }
+}

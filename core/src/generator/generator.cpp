@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "serpent/generator.h"
 
+#include "model/isa.h"
 #include "generator/sampling.h"
 #include "generator/step_tier.h"
 #include "lanes/flush_denormals.h"
@@ -58,7 +59,7 @@ struct Generator::Impl {
 
     Impl(std::shared_ptr<const GeneratorModel> m, GeneratorOptions o)
         : model(std::move(m)), options(std::move(o)),
-          ops(kernels::step_ops(options.isa ? *options.isa : kernels::default_isa())), logits(mu_law_classes),
+          ops(kernels::step_ops(required_isa(options.isa))), logits(mu_law_classes),
           stride(kernels::step_padded(model->config.tiers.front().stack.d_model)),
           most_power(guard_power(*model, options.guard_db)), power_share(1.0 / model->config.sample_rate) {
         const int count = static_cast<int>(model->config.tiers.size());

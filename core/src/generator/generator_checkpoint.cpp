@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A checkpoint is a safetensors file: five sets of weights and the lanes' states as tensors, the rest as JSON in its metadata.
 #include "generator/generator_state.h"
+#include "model/isa.h"
 #include "model/atomic_file.h"
 #include "model/json_text.h"
 #include "model/safetensors.h"
@@ -75,7 +76,7 @@ json progress_json(const GeneratorTrainerState& s) {
     return {{"config", generator_config_text(s.options.config)},
             {"schedule", s.options.schedule},
             {"seed", s.options.seed},
-            {"isa", std::string(kernels::isa_name(s.options.isa ? *s.options.isa : kernels::default_isa()))},
+            {"isa", std::string(kernels::isa_name(required_isa(s.options.isa)))},
             {"step", s.step},
             {"best_valid_bits", std::bit_cast<std::uint64_t>(s.best_valid_bits)},  // may be infinite, which JSON lacks
             {"nats_sum", s.nats_sum},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "serpent/generator_training.h"
 
+#include "model/isa.h"
 #include "generator/generator_state.h"
 #include "generator/held_out.h"
 #include "lanes/workers.h"
@@ -48,7 +49,7 @@ struct GeneratorTrainer::Impl {
     Impl(std::shared_ptr<const GeneratorData> d, GeneratorTrainerState state, int threads)
         : data(std::move(d)), s(std::move(state)),
           sampler(*data, s.options.schedule, s.options.config.period(), s.options.seed), workers(threads),
-          net(s.options.config, s.net, kernels::lane_ops(s.options.isa ? *s.options.isa : kernels::default_isa())) {
+          net(s.options.config, s.net, kernels::lane_ops(required_isa(s.options.isa))) {
         const int count = s.options.schedule.lanes / lane_count;
         groups.reserve(size(count));
         for (int g = 0; g < count; ++g) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "generator/held_out.h"
 
+#include "model/isa.h"
 #include "generator/generator_segment.h"
 
 #include <algorithm>
@@ -84,7 +85,7 @@ double held_out_bits(const GeneratorConfig& config, const GeneratorWeights& weig
 double bits_per_sample(const GeneratorModel& model, const std::vector<GeneratorRecording>& recordings, int threads,
                        std::optional<kernels::Isa> isa) {
     Workers workers(threads);
-    return held_out_bits(model.config, model.weights, recordings, workers, kernels::lane_ops(isa ? *isa : kernels::default_isa()));
+    return held_out_bits(model.config, model.weights, recordings, workers, kernels::lane_ops(required_isa(isa)));
 }
 
 } // namespace serpent

@@ -4,12 +4,23 @@
 #include "lanes/flush_denormals.h"
 
 #include <algorithm>
+#include <system_error>
 
 namespace serpent {
+namespace {
+
+constexpr int most_threads = 1024;
+
+} // namespace
 
 Workers::Workers(int threads) {
     if (threads < 1) threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-    for (int i = 1; i < threads; ++i) threads_.emplace_back([this, i] { serve(i); });
+    threads_.reserve(static_cast<std::size_t>(std::min(threads, most_threads) - 1));
+    try {
+        for (int i = 1; i < std::min(threads, most_threads); ++i) threads_.emplace_back([this, i] { serve(i); });
+    } catch (const std::system_error&) {
+        // the system gives no more: those that started do the work, with the same result
+    }
 }
 
 Workers::~Workers() {

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "live/background.h"
 
+#include "serpent/errors.h"
+
 #include <algorithm>
 #include <chrono>
+#include <system_error>
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
@@ -31,7 +34,14 @@ void ask_for_real_time() noexcept {
 
 Background::Background(Work work, int delay_samples, double rate_hz)
     : work_(std::move(work)), delay_(std::max(1, delay_samples)), rate_hz_(rate_hz),
-      ring_(static_cast<std::size_t>(delay_ + room)), put_(delay_), done_(delay_), thread_([this] { serve(); }) {}
+      ring_(static_cast<std::size_t>(delay_ + room)), put_(delay_), done_(delay_) {
+    try {
+        thread_ = std::thread([this] { serve(); });
+    } catch (const std::system_error&) {
+        throw Error("the system starts no further thread for the model to work ahead on; end other programs, or raise the "
+                    "limit of processes (ulimit -u)");
+    }
+}
 
 Background::~Background() {
     over_ = true;

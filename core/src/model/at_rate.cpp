@@ -12,6 +12,7 @@ namespace {
 using std::size_t;
 
 constexpr double shared_band = 0.5;  // of the lower Nyquist frequency: where the interpolated taps have to be right
+constexpr size_t most_solved = 64;   // new taps that stand in for an old one: the cost of a solution is cubic in them
 constexpr int extra_taps = 2;        // beyond the oldest old tap, to interpolate it from both sides
 
 double sinc(double x) { return x == 0.0 ? 1.0 : std::sin(x) / x; }
@@ -44,7 +45,7 @@ std::vector<double> fractional_delay(double delay, size_t n, double band_rad) {
     std::vector<std::vector<double>> gram(n, std::vector<double>(n));
     std::vector<double> target(n);
     for (size_t i = 0; i < n; ++i) {
-        for (size_t j = 0; j < n; ++j) 
+        for (size_t j = 0; j < n; ++j)
             gram[i][j] = weight_of_dc + sinc(band_rad * (static_cast<double>(i) - static_cast<double>(j)));
         gram[i][i] += regularisation;
         target[i] = weight_of_dc + sinc(band_rad * (static_cast<double>(i) - delay));
@@ -88,8 +89,10 @@ std::vector<std::vector<double>> interpolated_taps(int taps, double spacing) {
             continue;
         }
         const double band_rad = shared_band * std::numbers::pi * std::min(1.0, 1.0 / spacing);
-        const std::vector<double> taps_of_k = fractional_delay(delay, new_taps, band_rad);
-        for (size_t j = 0; j < new_taps; ++j) to_new[j][k] = taps_of_k[j];
+        const size_t near = std::min(new_taps, most_solved), nearest = static_cast<size_t>(delay);
+        const size_t first = std::min(nearest - std::min(nearest, near / 2), new_taps - near);
+        const std::vector<double> taps_of_k = fractional_delay(delay - static_cast<double>(first), near, band_rad);
+        for (size_t j = 0; j < near; ++j) to_new[first + j][k] = taps_of_k[j];
     }
     return to_new;
 }

@@ -5,6 +5,7 @@
 // The convolution reaches d_conv - 1 samples into the chunk before: those rows are computed ahead ("halo").
 #include "render/render_engine.h"
 
+#include "model/isa.h"
 #include "lanes/flush_denormals.h"
 #include "lanes/lane_model.h"
 #include "lanes/workers.h"
@@ -41,7 +42,7 @@ public:
     CpuEngine(std::shared_ptr<const Model> m, RendererOptions o);
 
     void process(const float* const* in, float* const* out, std::size_t n) override;
-    std::size_t preferred_block() const noexcept override { return groups.size() * group_samples(); }
+    std::size_t preferred_block() const noexcept override { return most_groups() * group_samples(); }
     const State& state() const override { return state_; }
     void set_state(const State& state) override { state_ = state; }
 
@@ -52,8 +53,9 @@ private:
     LaneFilm film;
     Workers workers;
     State state_;
-    std::vector<Group> groups;
+    std::vector<Group> groups;  // as many as the longest block so far needed, for memory is theirs; at least one
 
+    std::size_t most_groups() const { return size(workers.count() * groups_per_thread); }
     int chunk() const { return groups.front().activations.capacity; }
     std::size_t group_samples() const { return lane_floats(size(chunk())); }
 
@@ -68,7 +70,7 @@ private:
 
 CpuEngine::CpuEngine(std::shared_ptr<const Model> m, RendererOptions o)
     : model(std::move(m)), options(std::move(o)),
-      lanes(model->config, model->weights, kernels::lane_ops(options.isa ? *options.isa : kernels::default_isa())),
+      lanes(model->config, model->weights, kernels::lane_ops(required_isa(options.isa))),
       workers(options.threads) {
     if (options.chunk < 1 || options.chunk > 65536)
         throw Error("The renderer's chunk is " + std::to_string(options.chunk) + "; choose 1 to 65536 samples.");
@@ -78,7 +80,8 @@ CpuEngine::CpuEngine(std::shared_ptr<const Model> m, RendererOptions o)
     }
     state_ = initial_state_of(*model, options);
     const int chunk = std::max(options.chunk, model->config.d_conv);  // the halo must fit into one chunk
-    for (int g = 0; g < workers.count() * groups_per_thread; ++g) groups.emplace_back(model->config, chunk);
+    groups.reserve(most_groups());
+    groups.emplace_back(model->config, chunk);
 }
 
 /// Works from the front with full groups; what is left goes through one group with shorter chunks, and a last handful
@@ -88,8 +91,9 @@ void CpuEngine::process(const float* const* in, float* const* out, std::size_t n
     std::size_t first = 0;
     while (first < n) {
         const std::size_t left = n - first;
-        const std::size_t full = std::min(left / group_samples(), groups.size());
+        const std::size_t full = std::min(left / group_samples(), most_groups());
         if (full > 0) {
+            while (groups.size() < full) groups.emplace_back(model->config, chunk());
             chunks(in, out, first, chunk(), static_cast<int>(full));
             first += full * group_samples();
         } else if (const int steps = static_cast<int>(left / lane_count); steps >= shortest) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "stream/instances.h"
 
+#include "model/isa.h"
 #include "model/film.h"
 #include "serpent/errors.h"
 #include "stream/live_weights.h"
@@ -26,24 +27,14 @@ std::vector<kernels::LiveEngine> make_engines(const Model& model, kernels::Isa i
     return engines;
 }
 
-kernels::Isa chosen_isa(const StreamOptions& options) {
-    try {
-        const kernels::Isa isa = options.isa ? *options.isa : kernels::default_isa();
-        kernels::require_isa(isa);
-        return isa;
-    } catch (const std::invalid_argument& error) {
-        throw Error(error.what());
-    }
-}
-
 } // namespace
 
 Instances::Instances(std::shared_ptr<const Model> model, const StreamOptions& options, std::vector<float> controls)
     : model_(std::move(model)),
       initial_state_(options.initial_state),
       instances_(options.instances),
-      per_engine_(std::min(options.instances, kernels::LiveEngine::most_instances(chosen_isa(options)))),
-      engines_(make_engines(*model_, chosen_isa(options), instances_, per_engine_)),
+      per_engine_(std::min(options.instances, kernels::LiveEngine::most_instances(required_isa(options.isa)))),
+      engines_(make_engines(*model_, required_isa(options.isa), instances_, per_engine_)),
       solver_(*model_),
       start_(zero_state(model_->config)),
       coefficients_(film(*model_)),

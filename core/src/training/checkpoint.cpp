@@ -2,6 +2,7 @@
 // A checkpoint is a safetensors file: five sets of weights and the lanes as tensors, the rest as JSON in its metadata.
 #include "training/trainer_state.h"
 
+#include "model/isa.h"
 #include "model/atomic_file.h"
 #include "model/config_json.h"
 #include "model/json_text.h"
@@ -56,7 +57,7 @@ json progress_json(const TrainerState& s) {
     return {{"config", config_text(s.net.config)},
             {"schedule", s.options.schedule},
             {"seed", s.options.seed},
-            {"isa", std::string(kernels::isa_name(s.options.isa ? *s.options.isa : kernels::default_isa()))},
+            {"isa", std::string(kernels::isa_name(required_isa(s.options.isa)))},
             {"scale", {s.scale.dry, s.scale.wet, s.scale.pre_emphasised}},
             {"step", s.step},
             {"best_valid_esr", std::bit_cast<std::uint64_t>(s.best_valid_esr)},  // may be infinite, which JSON lacks

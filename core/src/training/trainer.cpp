@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "serpent/training.h"
 
+#include "model/isa.h"
 #include "lanes/workers.h"
 #include "reference/adamw.h"
 #include "serpent/errors.h"
@@ -58,7 +59,7 @@ struct Trainer::Impl {
     Impl(std::shared_ptr<const TrainingSet> d, TrainerState state, int threads)
         : data(std::move(d)), s(std::move(state)), sampler(*data, s.options.schedule, s.options.seed), workers(threads),
           model(s.net.config, s.net.weights,
-                kernels::lane_ops(s.options.isa ? *s.options.isa : kernels::default_isa())),
+                kernels::lane_ops(required_isa(s.options.isa))),
           film_gradient(s.net) {
         for (const TrainingTake& take : data->train) take_weights.push_back(take_weight(take, s.scale));
         if (s.options.device != Device::cpu) find_device();

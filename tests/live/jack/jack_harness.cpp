@@ -126,9 +126,11 @@ Ear::~Ear() {
 
 int Ear::process(jack_nframes_t n, void* self) {
     Ear& e = *static_cast<Ear*>(self);
+    if (!e.going_) std::this_thread::sleep_for(std::chrono::milliseconds(e.dawdle_ms_));
     auto* out = static_cast<float*>(jack_port_get_buffer(e.out_, n));
     const auto* in = static_cast<const float*>(jack_port_get_buffer(e.in_, n));
     std::memset(out, 0, n * sizeof(float));
+    ++e.cycles_;
     if (!e.going_ || e.done_) return 0;
     for (jack_nframes_t t = 0; t < n && e.at_ < e.heard_.size(); ++t, ++e.at_) {
         out[t] = e.at_ < e.microphone_.size() ? e.microphone_[e.at_] : 0.0f;
@@ -140,16 +142,19 @@ int Ear::process(jack_nframes_t n, void* self) {
 
 bool Ear::connect(const std::string& serpent) {
     const std::string to = serpent + ":inport 0", from = serpent + ":outport 0";
-    return eventually(20, [&] {
+    const bool connected = eventually(20, [&] {
         return jack_port_by_name(client_, to.c_str()) && jack_port_by_name(client_, from.c_str()) &&
                (jack_port_connected_to(out_, to.c_str()) || jack_connect(client_, jack_port_name(out_), to.c_str()) == 0) &&
                (jack_port_connected_to(in_, from.c_str()) || jack_connect(client_, from.c_str(), jack_port_name(in_)) == 0);
     });
+    // The cycle that is under way has the graph of before, and on a busy machine it is long.
+    const int now = cycles_;
+    return connected && eventually(20, [&] { return cycles_ >= now + 3; });
 }
 
 void Ear::freewheel(bool on) {
     jack_set_freewheel(client_, on ? 1 : 0);
-    eventually(5, [&] { return freewheeling_ == on; });
+    if (!eventually(20, [&] { return freewheeling_ == on; })) throw std::runtime_error("the JACK server does not change its drive");
 }
 
 bool Ear::run(double seconds) {

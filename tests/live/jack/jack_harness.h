@@ -55,9 +55,11 @@ public:
     Ear(const JackServer& server, std::vector<float> microphone, std::size_t samples);
     ~Ear();
 
-    /// Waits for serpent's ports and connects to them; false when they do not come.
+    /// Waits for serpent's ports, connects to them, and waits until that has its effect; false when they do not come.
     bool connect(const std::string& serpent);
-    void freewheel(bool on);
+    void freewheel(bool on);  ///< waits until the server does, and throws when it will not
+    /// Before the run, every cycle takes us so long, as on a busy machine.
+    void dawdle(int ms) { dawdle_ms_ = ms; }
     /// Plays and listens to the end; false after `seconds`.
     bool run(double seconds);
     /// Does not wait.
@@ -71,5 +73,6 @@ private:
     jack_port_t *out_ = nullptr, *in_ = nullptr;
     std::vector<float> microphone_, heard_;
     std::size_t at_ = 0;
+    std::atomic<int> cycles_{0}, dawdle_ms_{0};
     std::atomic<bool> going_{false}, done_{false}, freewheeling_{false};
 };

@@ -92,8 +92,8 @@ TEST_CASE("a full disk is said at once, the music goes on, and what was recorded
     JackServer server(folder, 48000, 128);
     for (const char* name : {"take.wav", "take.flac"}) {
         CAPTURE(name);
-        // 200 or 400 KiB, as the shell counts
-        std::vector<std::string> command{"sh", "-c", "ulimit -f 400; exec \"$0\" \"$@\""};
+        // 500 or 1000 KiB, as the shell counts: more than the silence before takes, less than is fed
+        std::vector<std::string> command{"sh", "-c", "ulimit -f 1000; exec \"$0\" \"$@\""};
         for (const std::string& word : live({"--outputs", "1", "--record", (folder / name).string()})) command.push_back(word);
         Child serpent(command, folder / "live.log", server.name());
         REQUIRE(serpent.said("running: effect", patience_s));

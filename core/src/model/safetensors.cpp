@@ -4,6 +4,7 @@
 #include "model/half.h"
 #include "model/json_text.h"
 #include "serpent/errors.h"
+#include "serpent/file_kind.h"
 
 #include <algorithm>
 #include <bit>
@@ -259,6 +260,7 @@ std::vector<std::byte> read_file(const std::filesystem::path& path, std::size_t 
     const std::uintmax_t size = std::filesystem::file_size(path, error);
     if (error) fail(error.message());
     if (size > max_bytes) {
+        if (const std::string other = kind_of_file(path).instead_of_model(); !other.empty()) fail(other);
         fail("it has " + std::to_string(size) + " bytes; at most " + std::to_string(max_bytes) + " are read");
     }
     std::vector<std::byte> bytes(static_cast<std::size_t>(size));

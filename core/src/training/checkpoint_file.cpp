@@ -3,6 +3,7 @@
 
 #include "model/json_text.h"
 #include "serpent/errors.h"
+#include "serpent/file_kind.h"
 
 #include <cmath>
 
@@ -45,7 +46,9 @@ void read_file_with(const std::filesystem::path& path, const std::function<void(
     } catch (const json::exception& error) {
         fail(std::string("its progress is damaged (") + error.what() + ")");
     } catch (const Error& error) {
-        fail(error.what());
+        const FileKind kind = kind_of(bytes);
+        const bool other = kind.group == FileKind::Group::model || kind.group == FileKind::Group::audio;
+        fail(other ? "it is " + kind.name + ", not a checkpoint" : error.what());
     }
 }
 

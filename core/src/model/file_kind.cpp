@@ -110,8 +110,10 @@ FileKind kind_of_text(std::string_view text) {
     const std::string_view start = text.substr(0, 4096);
     std::string lower(start);
     std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    const bool plain = std::ranges::none_of(start, [](unsigned char c) { return (c < 0x20 && !std::isspace(c)) || c == 0x7f; });
-    if (!plain) return {};
+    const bool plain = std::ranges::none_of(start, [](unsigned char c) {
+        return (c < 0x20 && !std::isspace(c)) || c == 0x7f || c >= 0xf8;
+    });
+    if (!plain || text.size() < 8) return {};
     if (start.starts_with('{')) return kind_of_json(text);
     if (lower.starts_with("<!doctype html") || lower.starts_with("<html"))
         return {Group::other, "a web page (a report, or a download that went wrong)", "download the model itself"};

@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "control_option.h"
 #include "json_text.h"
+#include "model_argument.h"
 #include "outputs.h"
 
 #include "serpent/errors.h"
@@ -144,7 +145,7 @@ std::vector<Scored> plan(const Arguments& a, const serpent::Model& model) {
 }
 
 void run(const Arguments& a) {
-    const auto model = std::make_shared<const serpent::Model>(serpent::Model::load(a.model));
+    const auto model = load_model(a.model, "serpent evaluate", {a.dry, a.wet});
     std::vector<Scored> scored = plan(a, *model);
     if (!a.report.empty()) {
         require_no_input(a.report, {a.model, a.takes});

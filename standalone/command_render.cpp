@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "control_option.h"
 #include "interrupt.h"
+#include "model_argument.h"
 #include "outputs.h"
 #include "progress.h"
 
@@ -234,7 +235,7 @@ void run(Arguments arguments) {
     set_device(arguments);
     if (!arguments.subtype.empty()) arguments.options.subtype = serpent::subtype_from_name(arguments.subtype);
     if (arguments.initial_state == "zero") arguments.options.renderer.initial_state = serpent::InitialState::zero;
-    const auto model = std::make_shared<const serpent::Model>(serpent::Model::load(arguments.model));
+    const auto model = load_model(arguments.model, "serpent render", arguments.inputs);
     arguments.options.renderer.controls = control_values(*model, arguments.controls);
     const std::vector<Job> jobs = plan(arguments);
     std::optional<OutputFolder> folder;

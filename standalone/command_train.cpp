@@ -75,7 +75,7 @@ serpent::Trainer make_trainer(const Arguments& a, const std::shared_ptr<const se
         for (const serpent::TrainingTake& take : set->train) samples += take.dry.front().size();
         const auto& k = options.schedule;
         const double per_step = k.lanes * (k.segment * (1 - k.late_share) + k.late_segment * k.late_share);
-        options.schedule.steps = std::max<std::int64_t>(1, std::llround(*a.epochs * double(samples) / per_step));
+        options.schedule.steps = std::max<std::int64_t>(1, std::llround(std::min(*a.epochs * double(samples) / per_step, 1e12)));
     }
     serpent::Trainer trainer(set, options);
     if (a.minutes || (!a.epochs && a.schedule_json.find("steps") == std::string::npos)) {

@@ -117,6 +117,8 @@ void write_generator_report(const std::filesystem::path& path, const GeneratorOu
     report.sample_rate = outcome.model.config.sample_rate;
     report.facts = facts(outcome, trainer);
     for (const std::string& note : data.notes) report.notes.push_back({serpent::ReportNote::Severity::info, note});
+    if (const std::string diverged = trainer.divergence(); !diverged.empty())
+        report.notes.push_back({serpent::ReportNote::Severity::warning, diverged});
     report.curve = trainer.curve();
     report.samples.push_back({"Recordings of the validation part, in a row", recordings_in_a_row(data)});
     const auto model = std::make_shared<const serpent::GeneratorModel>(outcome.model);

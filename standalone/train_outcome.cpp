@@ -151,6 +151,8 @@ void write_train_report(const std::filesystem::path& path, const TrainOutcome& o
     if (data.self_esr)
         report.facts.push_back({"How far the gear agrees with itself (ESR)", number("%.3g", *data.self_esr)});
     for (const std::string& note : data.notes) report.notes.push_back({serpent::ReportNote::Severity::info, note});
+    if (const std::string diverged = trainer.divergence(); !diverged.empty())
+        report.notes.push_back({serpent::ReportNote::Severity::warning, diverged});
     report.curve = trainer.curve();
     report.parts = outcome.parts;
     if (report.parts.size() > 3) report.parts.resize(3);  // the page carries their audio

@@ -45,6 +45,7 @@ TrainingRun run_training(Trainer& trainer, const TrainingFiles& files, const Fig
         if (std::chrono::duration<double>(Clock::now() - saved).count() > checkpoint_every_s) save();
     }
     save();
+    if (const std::string diverged = trainer.divergence(); !diverged.empty()) progress.note("note: " + diverged);
     run.wall_s = std::chrono::duration<double>(Clock::now() - begin).count();
     return run;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// write_seeds MODELS CONTAINERS: fills two folders with the files that the fuzzers start from.
+// write_seeds MODELS CONTAINERS CHECKPOINTS: fills three folders with the files that the fuzzers start from.
+#include "fuzz/checkpoints.h"
 #include "fuzz/seeds.h"
 #include "serpent/audio_file.h"
 
@@ -10,11 +11,19 @@ void make_folder(const std::filesystem::path& folder) {
     std::filesystem::create_directories(folder);
 }
 
+template <class Trainer>
+void write_checkpoints(Trainer trainer, const std::filesystem::path& folder, const std::string& name) {
+    for (int step = 0; step < 8; ++step) {
+        if (step % 7 == 0) trainer.save_checkpoint(folder / (name + std::to_string(step)));
+        trainer.step();
+    }
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 3) return 1;
-    const std::filesystem::path models = argv[1], containers = argv[2];
+    if (argc != 4) return 1;
+    const std::filesystem::path models = argv[1], containers = argv[2], checkpoints = argv[3];
     make_folder(models);
     int number = 0;
     for (const std::string& seed : serpent::test::fuzz_seeds()) {
@@ -24,5 +33,9 @@ int main(int argc, char** argv) {
     for (const char* name : {"x.wav", "x.rf64", "x.w64", "x.aiff"}) {
         serpent::write_audio(containers / name, {48000, {std::vector<float>(101, 0.25f)}}, serpent::Subtype::pcm24);
     }
+    make_folder(checkpoints);
+    using namespace serpent::test;
+    write_checkpoints(serpent::Trainer(tiny_recordings(), tiny_training()), checkpoints, "effect");
+    write_checkpoints(serpent::GeneratorTrainer(tiny_sounds(), tiny_generator_training()), checkpoints, "generator");
     return number > 0 ? 0 : 1;
 }

@@ -106,6 +106,8 @@ public:
     const GeneratorTrainOptions& options() const noexcept;
     const std::vector<GeneratorPoint>& curve() const noexcept;
     double best_valid_bits() const noexcept;  ///< infinite before the first validation
+    /// Whether and in which lanes numbers overflowed, in one sentence; empty when all went well.
+    std::string divergence() const;
 
     GeneratorModel best_model() const;
     void save_checkpoint(const std::filesystem::path& path) const;

@@ -107,6 +107,8 @@ public:
     const TrainOptions& options() const noexcept;
     const std::vector<TrainPoint>& curve() const noexcept;
     double best_valid_esr() const noexcept;  ///< infinite before the first validation
+    /// Whether and in which lanes numbers overflowed, in one sentence; empty when all went well.
+    std::string divergence() const;
     double samples_per_step() const noexcept;
     int threads() const noexcept;
     const std::string& device() const noexcept;  ///< "cpu", or the GPU's name

@@ -2,6 +2,7 @@
 #include "audio/mended_file.h"
 
 #include "serpent/errors.h"
+#include "serpent/file_kind.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -50,6 +51,7 @@ struct AudioReader::Impl {
         SF_INFO info{};
         file.reset(mended ? mended->open(info) : sf_open(path.string().c_str(), SFM_READ, &info));
         if (!file) {
+            if (const std::string other = kind_of_file(path).instead_of_audio(); !other.empty()) fail(path, other);
             fail(path, "it is not an audio file that can be read here (" + audio::sndfile_reason(nullptr) + ")");
         }
         if (info.channels < 1) fail(path, "it has 0 channels");

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // A checkpoint is a safetensors file: five sets of weights and the lanes' states as tensors, the rest as JSON in its metadata.
 #include "generator/generator_state.h"
-#include "model/isa.h"
-#include "model/atomic_file.h"
-#include "model/json_text.h"
-#include "model/safetensors.h"
+
 #include "generator/generator_schedule_json.h"
+#include "model/atomic_file.h"
+#include "model/isa.h"
 #include "serpent/errors.h"
+#include "training/checkpoint_file.h"
+#include "training/schedule_fields.h"
 
 #include <algorithm>
 #include <bit>
@@ -14,16 +15,14 @@
 namespace serpent {
 namespace {
 
-constexpr const char* checkpoint_format = "serpent-generator-checkpoint";
-constexpr const char* checkpoint_version = "1";
-constexpr std::size_t max_checkpoint_bytes = std::size_t{1} << 30;
-
+using namespace checkpoint;
 using nlohmann::json;
 
-TensorRef flat(const std::string& name, std::vector<float>& copy) { return {name, {copy.size()}, &copy}; }
+constexpr Format format{"serpent-generator-checkpoint", "1"};
+constexpr std::int64_t longest_visit = std::int64_t{1} << 48;  // samples: no recording is longer
 
-/// Weights of several kinds under prefixed names; lane states, copied into `states`, as flat tensors.
-std::vector<TensorRef> all_tensors(GeneratorTrainerState& s, std::vector<std::vector<float>>& states) {
+/// The weights of several kinds under prefixed names.
+std::vector<TensorRef> all_weights(GeneratorTrainerState& s) {
     std::vector<TensorRef> list;
     const std::pair<const char*, GeneratorWeights*> sets[] = {
         {"net.", &s.net}, {"average.", &s.average}, {"m.", &s.m}, {"v.", &s.v}, {"best.", &s.best}};
@@ -32,29 +31,18 @@ std::vector<TensorRef> all_tensors(GeneratorTrainerState& s, std::vector<std::ve
             t.name = prefix + t.name;
             list.push_back(t);
         }
-    const std::size_t tiers = s.options.config.tiers.size();
-    states.clear();
-    states.reserve(s.groups.size() * tiers * 3);
-    for (std::size_t g = 0; g < s.groups.size(); ++g)
-        for (std::size_t k = 0; k < tiers; ++k) {
-            const std::string prefix = "group." + std::to_string(g) + ".tier." + std::to_string(k) + ".";
-            const GeneratorLaneState& group = s.groups[g];
-            states.emplace_back(group.tiers[k].conv.begin(), group.tiers[k].conv.end());
-            list.push_back(flat(prefix + "conv", states.back()));
-            states.emplace_back(group.tiers[k].h.begin(), group.tiers[k].h.end());
-            list.push_back(flat(prefix + "h", states.back()));
-            states.emplace_back(group.delayed[k].begin(), group.delayed[k].end());
-            list.push_back(flat(prefix + "delayed", states.back()));
-        }
     return list;
 }
 
-void take_states(GeneratorTrainerState& s, const std::vector<std::vector<float>>& states) {
-    std::size_t at = 0;
-    for (GeneratorLaneState& group : s.groups)
-        for (std::size_t k = 0; k < group.tiers.size(); ++k)
-            for (lanes::LaneBuffer* to : {&group.tiers[k].conv, &group.tiers[k].h, &group.delayed[k]})
-                std::ranges::copy(states[at++], to->begin());
+/// Calls `visit(name, buffer)` for all that a group of 16 lanes carries.
+template <class Group, class Visit>
+void each_state(Group& group, std::size_t g, const Visit& visit) {
+    for (std::size_t k = 0; k < group.tiers.size(); ++k) {
+        const std::string prefix = "group." + std::to_string(g) + ".tier." + std::to_string(k) + ".";
+        visit(prefix + "conv", group.tiers[k].conv);
+        visit(prefix + "h", group.tiers[k].h);
+        visit(prefix + "delayed", group.delayed[k]);
+    }
 }
 
 json lane_json(const GeneratorLane& l) {
@@ -62,47 +50,65 @@ json lane_json(const GeneratorLane& l) {
 }
 
 GeneratorLane lane_of(const json& j, const GeneratorConfig& config) {
-    GeneratorLane l{j.at(0), j.at(1), j.at(2), j.at(3), j.at(4), j.at(5), j.at(6)};
-    bool ok = l.last_class >= 0 && l.last_class < mu_law_classes && l.conditions.size() == config.conditions.size();
-    for (std::size_t i = 0; ok && i < l.conditions.size(); ++i)
-        ok = l.conditions[i] >= 0 && l.conditions[i] <= static_cast<int>(config.conditions[i].values.size());
-    if (!ok || l.recording < 0 || l.position < 0) throw Error("a lane is out of range");
+    const auto place = [&](std::size_t i, std::int64_t least = 0) { return count_of(j.at(i), "place in the recordings", longest_visit, least); };
+    GeneratorLane l{place(0, -1), place(1), place(2, -longest_visit), place(3), place(4),
+                    count_of(j.at(5), "last sample of a lane", mu_law_classes - 1), {}};
+    for (const json& value : j.at(6)) {
+        const std::size_t i = l.conditions.size();
+        if (i >= config.conditions.size()) throw Error("it has a lane with too many conditions");
+        const auto values = static_cast<std::int64_t>(config.conditions[i].values.size());
+        l.conditions.push_back(static_cast<int>(count_of(value, "condition of a lane", values)));
+    }
+    if (l.conditions.size() != config.conditions.size()) throw Error("it has a lane with too few conditions");
+    if (l.position > l.length) throw Error("it has a lane outside the recordings");
     return l;
 }
 
+json point_json(const GeneratorPoint& p) {
+    return {{"step", p.step}, {"epoch", number_json(p.epoch)}, {"train_bits", number_json(p.train_bits)},
+            {"valid_bits", number_json(p.valid_bits)}, {"rate", number_json(p.rate)}};
+}
+
+GeneratorPoint point_of(const json& j, std::int64_t steps) {
+    return {count_of(j.at("step"), "step of the curve", steps), number_of(j.at("epoch")), number_of(j.at("train_bits")),
+            number_of(j.at("valid_bits")), number_of(j.at("rate"))};
+}
+
 json progress_json(const GeneratorTrainerState& s) {
-    json lanes = json::array();
+    json lanes = json::array(), curve = json::array();
     for (const GeneratorLane& l : s.lanes) lanes.push_back(lane_json(l));
+    for (const GeneratorPoint& p : s.curve) curve.push_back(point_json(p));
     return {{"config", generator_config_text(s.options.config)},
             {"schedule", s.options.schedule},
             {"seed", s.options.seed},
             {"isa", std::string(kernels::isa_name(required_isa(s.options.isa)))},
             {"step", s.step},
-            {"best_valid_bits", std::bit_cast<std::uint64_t>(s.best_valid_bits)},  // may be infinite, which JSON lacks
-            {"nats_sum", s.nats_sum},
-            {"scored_sum", s.scored_sum},
-            {"curve", s.curve},
+            {"best_valid_bits", std::bit_cast<std::uint64_t>(s.best_valid_bits)},
+            {"nats_sum", number_json(s.nats_sum)},
+            {"scored_sum", number_json(s.scored_sum)},
+            {"curve", curve},
             {"lanes", lanes},
+            {"divergence", s.divergence.to_json()},
             {"data_fingerprint", s.data_fingerprint}};
 }
 
 void read_progress(const json& j, GeneratorTrainerState& s) {
     s.options.config = parse_generator_config(j.at("config").get<std::string>());
-    s.options.schedule = j.at("schedule").get<GeneratorSchedule>();
-    s.options.seed = j.at("seed");
+    s.options.schedule = patched_schedule(GeneratorSchedule{}, j.at("schedule"));
+    check_schedule(s.options.schedule);
+    s.options.seed = bits_of(j.at("seed"), "seed");
     s.options.isa = kernels::isa_from_name(j.at("isa").get<std::string>());
-    s.step = j.at("step");
-    s.best_valid_bits = std::bit_cast<double>(j.at("best_valid_bits").get<std::uint64_t>());
-    s.nats_sum = j.at("nats_sum");
-    s.scored_sum = j.at("scored_sum");
-    s.curve = j.at("curve").get<std::vector<GeneratorPoint>>();
-    s.data_fingerprint = j.at("data_fingerprint");
+    s.step = count_of(j.at("step"), "step", s.options.schedule.steps);
+    s.best_valid_bits = std::bit_cast<double>(bits_of(j.at("best_valid_bits"), "best validation"));
+    if (!(s.best_valid_bits >= 0)) throw Error("its best validation is out of range");
+    s.nats_sum = number_of(j.at("nats_sum"));
+    s.scored_sum = number_of(j.at("scored_sum"));
+    for (const json& point : j.at("curve")) s.curve.push_back(point_of(point, s.step));
+    s.divergence = Divergence::from(j, s.options.schedule.lanes, s.step);
+    s.data_fingerprint = bits_of(j.at("data_fingerprint"), "fingerprint");
     for (const json& lane : j.at("lanes")) s.lanes.push_back(lane_of(lane, s.options.config));
-    const int lanes = s.options.schedule.lanes;
-    if (lanes < 16 || lanes % 16 != 0 || lanes > 4096 || s.lanes.size() != static_cast<std::size_t>(lanes))
-        throw Error("the number of lanes is not that of the schedule");
-    s.groups.assign(static_cast<std::size_t>(lanes) / 16, GeneratorLaneState(s.options.config));
-    for (GeneratorWeights* w : {&s.net, &s.average, &s.m, &s.v, &s.best}) resize_weights(s.options.config, *w);
+    if (s.lanes.size() != static_cast<std::size_t>(s.options.schedule.lanes))
+        throw Error("its number of lanes is not that of the schedule");
 }
 
 void fill(std::uint64_t& hash, const void* bytes, std::size_t count) {
@@ -122,41 +128,54 @@ std::uint64_t fingerprint(const GeneratorData& data) {
     return hash;
 }
 
-void write_checkpoint(const GeneratorTrainerState& state, const std::filesystem::path& path) {
+std::vector<std::byte> checkpoint_bytes(const GeneratorTrainerState& state) {
     GeneratorTrainerState copy = state;
-    std::vector<std::vector<float>> states;
-    const std::vector<TensorRef> list = all_tensors(copy, states);
-    write_file_atomically(path, write_safetensors({{"format", checkpoint_format},
-                                                   {"format_version", checkpoint_version},
-                                                   {"progress", json_text(progress_json(copy))}},
-                                                  list, TensorType::f32));
+    std::vector<std::pair<std::string, std::vector<float>>> states;
+    for (std::size_t g = 0; g < copy.groups.size(); ++g)
+        each_state(copy.groups[g], g, [&](const std::string& name, const lanes::LaneBuffer& buffer) {
+            states.emplace_back(name, std::vector<float>(buffer.begin(), buffer.end()));
+        });
+    std::vector<TensorRef> list = all_weights(copy);
+    for (auto& [name, values] : states) list.push_back({name, {values.size()}, &values});
+    return file_bytes(format, progress_json(copy), list);
 }
 
-GeneratorTrainerState read_generator_checkpoint(const std::filesystem::path& path) {
-    const std::vector<std::byte> bytes = read_file(path, max_checkpoint_bytes);
-    try {
-        const Safetensors file = parse_safetensors(bytes);
-        const auto text = [&](const char* key) {
-            const auto found = file.metadata.find(key);
-            return found == file.metadata.end() ? std::string() : found->second;
-        };
-        if (text("format") != checkpoint_format || text("format_version") != checkpoint_version)
-            throw Error("it is not a generator's checkpoint of this version of serpent");
-        GeneratorTrainerState s;
-        read_progress(json::parse(text("progress")), s);
-        std::vector<std::vector<float>> states;
-        for (const TensorRef& t : all_tensors(s, states)) {
-            const auto found = std::ranges::find(file.tensors, t.name, &TensorView::name);
-            if (found == file.tensors.end() || found->shape != t.shape)
-                throw Error("its tensor " + t.name + " is missing or has the wrong shape");
-            *t.data = values_of(*found);
-        }
-        take_states(s, states);
-        return s;
-    } catch (const std::exception& e) {
-        throw Error("the checkpoint " + path.string() + " cannot be used: " + e.what() +
-                    "; train anew without --resume, or delete the file");
-    }
+GeneratorTrainerState parse_generator_checkpoint(std::span<const std::byte> bytes) {
+    const File file(bytes, format);
+    GeneratorTrainerState s;
+    read_progress(file.progress(), s);
+    for (const TensorRef& t : all_weights(s)) file.take(t);  // first: the states are no larger than they
+    const std::size_t groups = s.lanes.size() / lanes::lane_count;
+    for (std::size_t g = 0; g < groups; ++g)
+        each_state(s.groups.emplace_back(s.options.config), g, [&](const std::string& name, lanes::LaneBuffer& buffer) {
+            std::vector<float> values;
+            file.take({name, {buffer.size()}, &values});
+            std::ranges::copy(values, buffer.begin());
+        });
+    return s;
+}
+
+void write_checkpoint(const GeneratorTrainerState& state, const std::filesystem::path& path) {
+    write_file_atomically(path, checkpoint_bytes(state));
+}
+
+GeneratorTrainerState read_checkpoint(const std::filesystem::path& path, const GeneratorData& data) {
+    GeneratorTrainerState state;
+    read_file_with(path, [&](std::span<const std::byte> bytes) {
+        state = parse_generator_checkpoint(bytes);
+        check_fits(state, data);
+    });
+    return state;
+}
+
+void check_fits(const GeneratorTrainerState& s, const GeneratorData& data) {
+    GeneratorConfig config = s.options.config;
+    config.sample_rate = data.sample_rate;
+    config.conditions = data.conditions;
+    if (s.data_fingerprint != fingerprint(data) || generator_config_text(config) != generator_config_text(s.options.config))
+        throw Error("it was made on other recordings, so give the same folder and options");
+    for (const GeneratorLane& lane : s.lanes)
+        if (static_cast<std::size_t>(lane.recording) >= data.train.size()) throw Error("it has a lane outside the recordings");
 }
 
 } // namespace serpent

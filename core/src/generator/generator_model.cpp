@@ -95,7 +95,7 @@ GeneratorModel GeneratorModel::parse(std::span<const std::byte> bytes, std::stri
     model.validate();
     return model;
 } catch (const Error& error) {
-    throw Error(std::string(source) + ": " + error.what());
+    throw Error(std::string(source) + ": " + why_no_model(bytes, error.what()));
 }
 
 GeneratorModel GeneratorModel::load(const std::filesystem::path& path) { return parse(read_file(path), path.string()); }
@@ -142,7 +142,7 @@ bool is_generator(const std::filesystem::path& path) {
         const nlohmann::json* kind = config.is_object() ? fields::find(config, "kind") : nullptr;
         return kind && kind->is_string() && kind->get<std::string>() == "generator";
     } catch (const Error& error) {
-        throw Error(path.string() + ": " + error.what());
+        throw Error(path.string() + ": " + why_no_model(bytes, error.what()));
     }
 }
 

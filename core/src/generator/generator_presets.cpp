@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "generator/generator_schedule_json.h"
+#include "generator/generator_state.h"
+#include "model/json_text.h"
 #include "serpent/errors.h"
 #include "serpent/generator_training.h"
+#include "training/schedule_fields.h"
 
 namespace serpent {
 namespace {
@@ -16,13 +19,6 @@ GeneratorTier tier(int pool, bool selective, int d_model, int n_layers, int d_st
     t.stack.dt_rank = (d_model + 15) / 16;
     t.stack.b_bar = BBar::ema;
     return t;
-}
-
-/// Refuses keys that `object` does not have.
-void check_keys(const nlohmann::json& patch, const nlohmann::json& object, const std::string& what) {
-    if (!patch.is_object()) throw Error(what + " overrides are a JSON object, for instance {\"rate\": 0.002}");
-    for (const auto& [key, value] : patch.items())
-        if (!object.contains(key)) throw Error("there is no " + what + " setting named \"" + key + "\"");
 }
 
 } // namespace
@@ -45,23 +41,13 @@ GeneratorTrainOptions generator_preset(const std::string& name) {
 }
 
 void override_generator_config(GeneratorTrainOptions& options, const std::string& json) {
-    nlohmann::json object = nlohmann::json::parse(generator_config_text(options.config));
-    const nlohmann::json patch = nlohmann::json::parse(json, nullptr, false);
-    check_keys(patch, object, "model");
-    object.update(patch);
-    options.config = parse_generator_config(object.dump());
+    const nlohmann::json config = nlohmann::json::parse(generator_config_text(options.config));
+    options.config = parse_generator_config(patched(config, parse_json(json, "the change of the model"), "model").dump());
 }
 
 void override_generator_schedule(GeneratorTrainOptions& options, const std::string& json) {
-    try {
-        nlohmann::json object = options.schedule;
-        const nlohmann::json patch = nlohmann::json::parse(json, nullptr, false);
-        check_keys(patch, object, "schedule");
-        object.update(patch);
-        options.schedule = object.get<GeneratorSchedule>();
-    } catch (const nlohmann::json::exception& e) {
-        throw Error(std::string("a schedule setting has the wrong type: ") + e.what());
-    }
+    options.schedule = patched_schedule(options.schedule, parse_json(json, "the change of the schedule"));
+    check_schedule(options.schedule);
 }
 
 } // namespace serpent

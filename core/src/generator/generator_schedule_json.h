@@ -10,6 +10,5 @@ namespace serpent {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GeneratorSchedule, steps, lanes, segment, rate, final_rate, rate_warmup,
                                                 weight_decay, clip, average, restart, gap_s, unsaid, stay, validate_every,
                                                 longest_memory_s)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(GeneratorPoint, step, epoch, train_bits, valid_bits, rate)
 
 } // namespace serpent

@@ -4,8 +4,11 @@
 
 #include "generator/generator_sampler.h"
 #include "generator/generator_segment.h"
+#include "training/divergence.h"
 
+#include <cstddef>
 #include <limits>
+#include <span>
 
 namespace serpent {
 
@@ -18,14 +21,24 @@ struct GeneratorTrainerState {
     std::vector<GeneratorPoint> curve;
     std::vector<GeneratorLane> lanes;
     std::vector<GeneratorLaneState> groups;     ///< [lanes / 16], filled for a checkpoint only
+    Divergence divergence;
     std::uint64_t data_fingerprint = 0;
 };
+
+/// Throws Error naming the field that is out of its range.
+void check_schedule(const GeneratorSchedule& schedule);
 
 /// FNV-1a over all classes and conditions: a checkpoint goes on only with the data it was made on.
 std::uint64_t fingerprint(const GeneratorData& data);
 
 void write_checkpoint(const GeneratorTrainerState& state, const std::filesystem::path& path);
-GeneratorTrainerState read_generator_checkpoint(const std::filesystem::path& path);
+std::vector<std::byte> checkpoint_bytes(const GeneratorTrainerState& state);
+/// Throws Error, naming the file, when it is damaged or was made on other data.
+GeneratorTrainerState read_checkpoint(const std::filesystem::path& path, const GeneratorData& data);
+/// Of the state's own, everything is checked: what is read can be written. Throws Error saying what is wrong.
+GeneratorTrainerState parse_generator_checkpoint(std::span<const std::byte> bytes);
+/// Throws Error unless the state was made on these recordings and lies inside them.
+void check_fits(const GeneratorTrainerState& state, const GeneratorData& data);
 
 /// Random weights; time constants spread over 1 step to the schedule's longest memory.
 GeneratorWeights initial_generator_weights(const GeneratorConfig& config, const GeneratorSchedule& schedule, std::uint64_t seed);

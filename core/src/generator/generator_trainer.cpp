@@ -7,6 +7,7 @@
 #include "lanes/workers.h"
 #include "reference/adamw.h"
 #include "serpent/errors.h"
+#include "training/schedule_fields.h"
 
 #include <algorithm>
 #include <chrono>
@@ -20,11 +21,13 @@ using namespace lanes;
 
 std::size_t size(int a) { return static_cast<std::size_t>(a); }
 
-void check_schedule(const GeneratorSchedule& k) {
-    if (k.lanes < lane_count || k.lanes % lane_count != 0 || k.lanes > 4096)
-        throw Error("the schedule has " + std::to_string(k.lanes) + " lanes; give a multiple of 16, at most 4096");
-    if (k.steps < 1 || k.segment < 1 || k.segment > 65536 || k.validate_every < 1)
-        throw Error("the schedule's steps, segment (at most 65536) and validate_every must be at least 1");
+bool makes_valid_model(const GeneratorConfig& config, const GeneratorWeights& weights) {
+    try {
+        GeneratorModel{config, weights, {}}.validate();
+        return true;
+    } catch (const Error&) {
+        return false;
+    }
 }
 
 } // namespace
@@ -71,6 +74,7 @@ struct GeneratorTrainer::Impl {
     void update();
     void reduce_gradient();
     void optimise();
+    void note_divergence();
     void validate();
 };
 
@@ -86,7 +90,9 @@ GeneratorTrainerState GeneratorTrainer::Impl::fresh(const GeneratorData& data, G
     s.average = s.best = s.net;
     resize_weights(s.options.config, s.m);
     resize_weights(s.options.config, s.v);
-    s.lanes.resize(size(s.options.schedule.lanes));
+    GeneratorLane first;
+    first.conditions.resize(s.options.config.conditions.size());
+    s.lanes.assign(size(s.options.schedule.lanes), first);
     s.data_fingerprint = fingerprint(data);
     return s;
 }
@@ -179,7 +185,11 @@ void GeneratorTrainer::Impl::optimise() {
     double square = 0;
     for (const float g : gradient) square += double(g) * double(g);
     const double norm = std::sqrt(square);
-    if (!std::isfinite(norm)) return;  // a segment that overflowed teaches nothing; the weights stay as they were
+    if (!std::isfinite(norm)) {  // a segment that overflowed teaches nothing; the weights stay as they were
+        ++s.divergence.skipped_updates;
+        note_divergence();
+        return;
+    }
     const GeneratorSchedule& k = s.options.schedule;
     if (norm > k.clip)
         for (float& g : gradient) g *= static_cast<float>(k.clip / norm);
@@ -201,9 +211,19 @@ void GeneratorTrainer::Impl::optimise() {
     });
 }
 
+/// A lane that overflowed is whole again when it begins anew, so that is remembered.
+void GeneratorTrainer::Impl::note_divergence() {
+    for (std::size_t g = 0; g < groups.size(); ++g)
+        for (const LaneState& tier : groups[g].state.tiers)
+            for (const LaneBuffer* buffer : {&tier.conv, &tier.h})
+                for (std::size_t i = 0; i < buffer->size(); ++i)
+                    if (const float v = (*buffer)[i]; !std::isfinite(v * v))
+                        s.divergence.lanes.insert(static_cast<int>(g * lane_count + i % lane_count));
+}
+
 void GeneratorTrainer::Impl::validate() {
     const double bits = held_out_bits(s.options.config, s.average, data->valid, workers, net.ops);
-    if (bits < s.best_valid_bits) {
+    if (bits < s.best_valid_bits && makes_valid_model(s.options.config, s.average)) {
         s.best_valid_bits = bits;
         s.best = s.average;
     }
@@ -223,10 +243,8 @@ GeneratorTrainer::GeneratorTrainer(std::unique_ptr<Impl> impl) : impl_(std::move
 
 GeneratorTrainer GeneratorTrainer::resume(std::shared_ptr<const GeneratorData> data, const std::filesystem::path& checkpoint,
                                           int threads) {
-    GeneratorTrainerState state = read_generator_checkpoint(checkpoint);
-    if (state.data_fingerprint != fingerprint(*data))
-        throw Error("the checkpoint " + checkpoint.string() +
-                    " was made on other recordings; give the same folder and options, or train anew without --resume");
+    if (data->train.empty()) throw Error("there is nothing to train on");
+    GeneratorTrainerState state = read_checkpoint(checkpoint, *data);
     return GeneratorTrainer(std::make_unique<Impl>(std::move(data), std::move(state), threads));
 }
 
@@ -261,17 +279,21 @@ void GeneratorTrainer::calibrate(double minutes) {
     trial.validate();
     const double validation_s = std::chrono::duration<double>(Clock::now() - before).count();
     const double per_step = update_s + validation_s / double(impl_->s.options.schedule.validate_every);
-    impl_->s.options.schedule.steps = std::max<std::int64_t>(1, std::int64_t(60 * minutes / per_step));
+    impl_->s.options.schedule.steps = std::max<std::int64_t>(1, std::int64_t(std::min(60 * minutes / per_step, double(most_steps))));
 }
 
 std::int64_t GeneratorTrainer::steps_done() const noexcept { return impl_->s.step; }
 const GeneratorTrainOptions& GeneratorTrainer::options() const noexcept { return impl_->s.options; }
 const std::vector<GeneratorPoint>& GeneratorTrainer::curve() const noexcept { return impl_->s.curve; }
+std::string GeneratorTrainer::divergence() const {
+    return impl_->s.divergence.note(impl_->s.step, impl_->s.options.schedule.rate);
+}
 double GeneratorTrainer::best_valid_bits() const noexcept { return impl_->s.best_valid_bits; }
 
 GeneratorModel GeneratorTrainer::best_model() const {
     const GeneratorTrainerState& s = impl_->s;
-    return {s.options.config, std::isfinite(s.best_valid_bits) ? s.best : s.average, {}};
+    const bool best = std::isfinite(s.best_valid_bits) || !makes_valid_model(s.options.config, s.average);
+    return {s.options.config, best ? s.best : s.average, {}};
 }
 
 void GeneratorTrainer::save_checkpoint(const std::filesystem::path& path) const {

@@ -2,6 +2,7 @@
 #include "serpent/import.h"
 
 #include "model/config_json.h"
+#include "model/model_texts.h"
 #include "model/safetensors.h"
 #include "serpent/errors.h"
 
@@ -118,7 +119,7 @@ ImportedModel import_checkpoint(const std::filesystem::path& path, int sample_ra
         result.model.metadata.name = path.stem().string();
         return result;
     } catch (const Error& error) {
-        throw Error(path.string() + ": " + error.what());
+        throw Error(path.string() + ": " + why_no_model(bytes, error.what()));
     }
 }
 

@@ -37,7 +37,7 @@ Model Model::parse(std::span<const std::byte> bytes, std::string_view source) tr
     model.validate();
     return model;
 } catch (const Error& error) {
-    throw Error(std::string(source) + ": " + error.what());
+    throw Error(std::string(source) + ": " + why_no_model(bytes, error.what()));
 }
 
 Model Model::load(const std::filesystem::path& path) {

@@ -3,6 +3,7 @@
 
 #include "model/safetensors.h"
 #include "serpent/errors.h"
+#include "serpent/file_kind.h"
 #include "serpent/text.h"
 
 #include <charconv>
@@ -115,6 +116,11 @@ void check_values(const TensorRef& tensor) {
                         std::to_string(i) + "; A_log must lie within +-40");
         }
     }
+}
+
+std::string why_no_model(std::span<const std::byte> bytes, const std::string& reason) {
+    const std::string other = kind_of(bytes).instead_of_model();
+    return other.empty() ? reason : other;
 }
 
 } // namespace serpent

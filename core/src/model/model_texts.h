@@ -4,7 +4,9 @@
 
 #include "serpent/model.h"
 
+#include <cstddef>
 #include <map>
+#include <span>
 #include <string>
 
 namespace serpent {
@@ -23,5 +25,8 @@ void check_values(const TensorRef& tensor);
 
 /// Multiply-accumulates of one layer, per step.
 std::size_t layer_macs(const ModelConfig& config);
+
+/// Why `bytes` are no model: another kind of file, if they are known to be one, or else `reason`.
+std::string why_no_model(std::span<const std::byte> bytes, const std::string& reason);
 
 } // namespace serpent

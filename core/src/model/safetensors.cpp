@@ -4,6 +4,7 @@
 #include "model/half.h"
 #include "model/json_text.h"
 #include "serpent/errors.h"
+#include "serpent/file_kind.h"
 
 #include <algorithm>
 #include <bit>
@@ -130,7 +131,7 @@ void convert_all(std::span<const std::byte> bytes, std::vector<float>& values, C
     }
 }
 
-void append_values(std::vector<std::byte>& out, const TensorRef& tensor, TensorType type) {
+void append_values(std::vector<std::byte>& out, const TensorRef& tensor, TensorType type, Values values) {
     const auto append = [&](const auto element) {
         const auto* bytes = reinterpret_cast<const std::byte*>(&element);
         out.insert(out.end(), bytes, bytes + sizeof element);
@@ -138,7 +139,7 @@ void append_values(std::vector<std::byte>& out, const TensorRef& tensor, TensorT
     for (const float value : *tensor.data) {
         const std::uint16_t half = type == TensorType::f16 ? float_to_f16(value) : float_to_bf16(value);
         const float stored = type == TensorType::f32 ? value : type == TensorType::f16 ? f16_to_float(half) : bf16_to_float(half);
-        if (!std::isfinite(stored)) {
+        if (values == Values::finite && !std::isfinite(stored)) {
             throw Error("tensor " + printable(tensor.name) + " holds " + std::to_string(value) + ", which " +
                         entry_of(type).name + " cannot express" +
                         (std::isfinite(value) ? "; save as F32" : "; the training has diverged"));
@@ -194,13 +195,14 @@ Safetensors parse_safetensors(std::span<const std::byte> bytes) {
     return file;
 }
 
-std::vector<float> values_of(const TensorView& tensor) {
+std::vector<float> values_of(const TensorView& tensor, Values allowed) {
     std::vector<float> values(tensor.bytes.size() / entry_of(tensor.type).bytes);
     switch (tensor.type) {
     case TensorType::f32: convert_all<float>(tensor.bytes, values, [](float v) { return v; }); break;
     case TensorType::f16: convert_all<std::uint16_t>(tensor.bytes, values, f16_to_float); break;
     case TensorType::bf16: convert_all<std::uint16_t>(tensor.bytes, values, bf16_to_float); break;
     }
+    if (allowed == Values::any) return values;
     const auto bad = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
     if (bad != values.end()) {
         throw Error("tensor " + printable(tensor.name) + " holds a value that is not finite, at index " +
@@ -224,15 +226,15 @@ void take_tensor(const TensorRef& wanted, TensorMap& found) {
     found.erase(entry);
 }
 
-std::vector<std::byte> write_safetensors(const std::map<std::string, std::string>& metadata,
-                                         std::span<const TensorRef> tensors, TensorType type) {
+std::vector<std::byte> write_safetensors(const std::map<std::string, std::string>& metadata, std::span<const TensorRef> tensors,
+                                         TensorType type, Values values) {
     nlohmann::ordered_json header;
     header["__metadata__"] = metadata;
     std::vector<std::byte> data;
     for (const TensorRef& tensor : tensors) {
         if (tensor.optional && tensor.data->empty()) continue;
         const std::size_t begin = data.size();
-        append_values(data, tensor, type);
+        append_values(data, tensor, type, values);
         header[tensor.name] = {{"dtype", entry_of(type).name}, {"shape", tensor.shape}, {"data_offsets", {begin, data.size()}}};
     }
     std::string text = json_text(header);
@@ -258,6 +260,7 @@ std::vector<std::byte> read_file(const std::filesystem::path& path, std::size_t 
     const std::uintmax_t size = std::filesystem::file_size(path, error);
     if (error) fail(error.message());
     if (size > max_bytes) {
+        if (const std::string other = kind_of_file(path).instead_of_model(); !other.empty()) fail(other);
         fail("it has " + std::to_string(size) + " bytes; at most " + std::to_string(max_bytes) + " are read");
     }
     std::vector<std::byte> bytes(static_cast<std::size_t>(size));

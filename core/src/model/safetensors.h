@@ -34,8 +34,11 @@ inline constexpr std::size_t max_header_bytes = 8u << 20;
 /// Throws Error naming the field or tensor (not the file: the caller knows it).
 Safetensors parse_safetensors(std::span<const std::byte> bytes);
 
-/// The values as float; throws Error naming the tensor at the first that is not finite.
-std::vector<float> values_of(const TensorView& tensor);
+/// Whether infinity and NaN, which a model must not have, are an Error; a training that diverged has them.
+enum class Values { finite, any };
+
+/// The values as float; throws Error naming the tensor at the first that `values` does not allow.
+std::vector<float> values_of(const TensorView& tensor, Values values = Values::finite);
 
 using TensorMap = std::map<std::string, TensorView>;
 
@@ -43,9 +46,9 @@ using TensorMap = std::map<std::string, TensorView>;
 /// optional), has another shape or holds a value that is not finite.
 void take_tensor(const TensorRef& wanted, TensorMap& found);
 
-/// A whole file, as bytes. Throws Error naming the tensor if a value is not finite in `type`.
-std::vector<std::byte> write_safetensors(const std::map<std::string, std::string>& metadata,
-                                         std::span<const TensorRef> tensors, TensorType type);
+/// A whole file, as bytes. Throws Error naming the tensor if a value, as `type` has it, is not one that `values` allows.
+std::vector<std::byte> write_safetensors(const std::map<std::string, std::string>& metadata, std::span<const TensorRef> tensors,
+                                         TensorType type, Values values = Values::finite);
 
 /// Largest file that is read: room for 256 million float32 weights.
 inline constexpr std::size_t max_file_bytes = std::size_t{1} << 30;

@@ -5,25 +5,28 @@
 #include "model/isa.h"
 #include "model/atomic_file.h"
 #include "model/config_json.h"
-#include "model/json_text.h"
-#include "model/safetensors.h"
 #include "serpent/errors.h"
+#include "training/checkpoint_file.h"
+#include "training/schedule.h"
+#include "training/schedule_fields.h"
 #include "training/schedule_json.h"
 
-#include <algorithm>
+#include <array>
 #include <bit>
+#include <cmath>
 
 namespace serpent {
 namespace {
 
-constexpr const char* checkpoint_format = "serpent-checkpoint";
-constexpr const char* checkpoint_version = "2";
-constexpr std::size_t max_checkpoint_bytes = std::size_t{1} << 30;
-
+using namespace checkpoint;
 using nlohmann::json;
 
-/// Weights of several kinds under prefixed names; lanes as flat tensors.
-std::vector<TensorRef> all_tensors(TrainerState& s) {
+constexpr Format format{"serpent-checkpoint", "2"};
+
+using PlayedSizes = std::vector<std::array<std::size_t, 2>>;  ///< floats of conv and h of every take
+
+/// Weights of several kinds under prefixed names; lanes and played states as flat tensors.
+std::vector<TensorRef> all_tensors(TrainerState& s, const PlayedSizes& played) {
     std::vector<TensorRef> list;
     const std::pair<const char*, Weights*> sets[] = {
         {"net.", &s.net.weights}, {"average.", &s.average}, {"m.", &s.m}, {"v.", &s.v}, {"best.", &s.best}};
@@ -32,73 +35,102 @@ std::vector<TensorRef> all_tensors(TrainerState& s) {
             t.name = prefix + t.name;
             list.push_back(t);
         }
+    const ModelConfig& c = s.net.config;
+    const auto size = [](int n) { return static_cast<std::size_t>(n); };
+    const std::size_t rows = size(c.n_layers) * size(c.d_inner());
     for (std::size_t lane = 0; lane < s.lane_states.size(); ++lane) {
         const std::string prefix = "lane." + std::to_string(lane) + ".";
-        list.push_back({prefix + "conv", {s.lane_states[lane].conv.size()}, &s.lane_states[lane].conv});
-        list.push_back({prefix + "h", {s.lane_states[lane].h.size()}, &s.lane_states[lane].h});
-        list.push_back({prefix + "error", {s.lane_errors[lane].size()}, &s.lane_errors[lane]});
+        list.push_back({prefix + "conv", {rows * size(c.d_conv - 1)}, &s.lane_states[lane].conv});
+        list.push_back({prefix + "h", {rows * size(c.d_state)}, &s.lane_states[lane].h});
+        list.push_back({prefix + "error", {size(c.channels)}, &s.lane_errors[lane]});
     }
     for (std::size_t k = 0; k < s.played.takes.size(); ++k) {
         const std::string prefix = "played." + std::to_string(k) + ".";
-        list.push_back({prefix + "conv", {s.played.takes[k].conv.size()}, &s.played.takes[k].conv});
-        list.push_back({prefix + "h", {s.played.takes[k].h.size()}, &s.played.takes[k].h});
+        list.push_back({prefix + "conv", {played[k][0]}, &s.played.takes[k].conv});
+        list.push_back({prefix + "h", {played[k][1]}, &s.played.takes[k].h});
     }
     return list;
 }
 
+PlayedSizes played_sizes(const TrainerState& s) {
+    PlayedSizes sizes;
+    for (const PlayedStates::Take& take : s.played.takes) sizes.push_back({take.conv.size(), take.h.size()});
+    return sizes;
+}
+
 json run_json(const LaneRun& r) { return {r.index, r.take, r.position, r.end, r.unscored}; }
-LaneRun run_of(const json& j) { return {j.at(0), j.at(1), j.at(2), j.at(3), j.at(4)}; }
+
+LaneRun run_of(const json& j) {
+    const auto count = [&](std::size_t i) { return static_cast<std::size_t>(count_of(j.at(i), "place in the recordings")); };
+    return {bits_of(j.at(0), "number of a stretch"), count(1), count(2), count(3), count(4)};
+}
+
+json point_json(const TrainPoint& p) {
+    return {{"step", p.step}, {"epoch", number_json(p.epoch)}, {"train_loss", number_json(p.train_loss)},
+            {"valid_esr", number_json(p.valid_esr)}, {"rate", number_json(p.rate)}};
+}
+
+TrainPoint point_of(const json& j, std::int64_t steps) {
+    return {count_of(j.at("step"), "step of the curve", steps), number_of(j.at("epoch")), number_of(j.at("train_loss")),
+            number_of(j.at("valid_esr")), number_of(j.at("rate"))};
+}
 
 json progress_json(const TrainerState& s) {
-    json runs = json::array();
+    json runs = json::array(), curve = json::array();
     for (const LaneRun& r : s.runs) runs.push_back(run_json(r));
-    json played = json::array();
-    for (const PlayedStates::Take& take : s.played.takes) played.push_back({take.conv.size(), take.h.size()});
+    for (const TrainPoint& p : s.curve) curve.push_back(point_json(p));
     return {{"config", config_text(s.net.config)},
             {"schedule", s.options.schedule},
             {"seed", s.options.seed},
             {"isa", std::string(kernels::isa_name(required_isa(s.options.isa)))},
             {"scale", {s.scale.dry, s.scale.wet, s.scale.pre_emphasised}},
             {"step", s.step},
-            {"best_valid_esr", std::bit_cast<std::uint64_t>(s.best_valid_esr)},  // may be infinite, which JSON lacks
+            {"best_valid_esr", std::bit_cast<std::uint64_t>(s.best_valid_esr)},
             {"best_step", s.best_step},
-            {"loss_sum", s.loss_sum},
+            {"loss_sum", number_json(s.loss_sum)},
             {"loss_count", s.loss_count},
-            {"curve", s.curve},
+            {"curve", curve},
             {"runs", runs},
-            {"played", played},
+            {"played", played_sizes(s)},
+            {"divergence", s.divergence.to_json()},
             {"data_fingerprint", s.data_fingerprint}};
 }
 
-void read_progress(const json& j, TrainerState& s) {
+double scale_of(const json& j) {
+    const double scale = number_of(j);
+    if (!(scale > 0 && std::isfinite(scale))) throw Error("its scale of the recordings is out of range");
+    return scale;
+}
+
+/// All but the tensors; returns the sizes of the played states.
+PlayedSizes read_progress(const json& j, TrainerState& s) {
     s.net.config = s.options.config = parse_config(j.at("config").get<std::string>());
-    s.options.schedule = j.at("schedule").get<TrainSchedule>();
-    s.options.seed = j.at("seed");
+    s.options.schedule = patched_schedule(TrainSchedule{}, j.at("schedule"));
+    check_schedule(s.options.schedule);
+    s.options.seed = bits_of(j.at("seed"), "seed");
     s.options.isa = kernels::isa_from_name(j.at("isa").get<std::string>());
-    s.scale = {j.at("scale").at(0), j.at("scale").at(1), j.at("scale").at(2)};
-    s.step = j.at("step");
-    s.best_valid_esr = std::bit_cast<double>(j.at("best_valid_esr").get<std::uint64_t>());
-    s.best_step = j.at("best_step");
-    s.loss_sum = j.at("loss_sum");
-    s.loss_count = j.at("loss_count");
-    s.curve = j.at("curve").get<std::vector<TrainPoint>>();
+    s.scale = {scale_of(j.at("scale").at(0)), scale_of(j.at("scale").at(1)), scale_of(j.at("scale").at(2))};
+    s.step = count_of(j.at("step"), "step", s.options.schedule.steps);
+    s.best_valid_esr = std::bit_cast<double>(bits_of(j.at("best_valid_esr"), "best validation ESR"));
+    if (!(s.best_valid_esr >= 0)) throw Error("its best validation ESR is out of range");
+    s.best_step = count_of(j.at("best_step"), "step of the best validation", s.step);
+    s.loss_sum = number_of(j.at("loss_sum"));
+    s.loss_count = count_of(j.at("loss_count"), "number of losses", s.step);
+    for (const json& point : j.at("curve")) s.curve.push_back(point_of(point, s.step));
     for (const json& r : j.at("runs")) s.runs.push_back(run_of(r));
-    for (const json& sizes : j.at("played")) {
-        PlayedStates::Take& take = s.played.takes.emplace_back();
-        take.conv.resize(sizes.at(0).get<std::size_t>());
-        take.h.resize(sizes.at(1).get<std::size_t>());
-    }
-    s.data_fingerprint = j.at("data_fingerprint");
     const auto lanes = static_cast<std::size_t>(s.options.schedule.lanes);
-    if (s.runs.size() != lanes) throw Error("the number of lanes is not that of the schedule");
-    s.lane_states.assign(lanes, zero_state(s.net.config));
-    s.lane_errors.assign(lanes, std::vector<float>(static_cast<std::size_t>(s.net.config.channels)));
-    for (Weights* w : {&s.net.weights, &s.average, &s.m, &s.v, &s.best})
-        for (const TensorRef& t : tensors(s.net.config, *w)) {
-            std::size_t count = 1;
-            for (const std::size_t n : t.shape) count *= n;
-            t.data->resize(count);
-        }
+    if (s.runs.size() != lanes) throw Error("its number of lanes is not that of the schedule");
+    s.divergence = Divergence::from(j, s.options.schedule.lanes, s.step);
+    s.data_fingerprint = bits_of(j.at("data_fingerprint"), "fingerprint");
+    PlayedSizes sizes;
+    for (const json& pair : j.at("played")) {
+        const auto count = [&](std::size_t i) { return static_cast<std::size_t>(count_of(pair.at(i), "size of a state")); };
+        sizes.push_back({count(0), count(1)});
+    }
+    s.played.takes.resize(sizes.size());
+    s.lane_states.resize(lanes);
+    s.lane_errors.resize(lanes);
+    return sizes;
 }
 
 void fill(std::uint64_t& hash, const void* bytes, std::size_t count) {
@@ -120,38 +152,50 @@ std::uint64_t fingerprint(const TrainingSet& data) {
     return hash;
 }
 
-void write_checkpoint(const TrainerState& state, const std::filesystem::path& path) {
+std::vector<std::byte> checkpoint_bytes(const TrainerState& state) {
     TrainerState copy = state;
-    const std::vector<TensorRef> list = all_tensors(copy);
-    write_file_atomically(path, write_safetensors({{"format", checkpoint_format},
-                                                   {"format_version", checkpoint_version},
-                                                   {"progress", json_text(progress_json(copy))}},
-                                                  list, TensorType::f32));
+    return file_bytes(format, progress_json(copy), all_tensors(copy, played_sizes(copy)));
 }
 
-TrainerState read_checkpoint(const std::filesystem::path& path) {
-    const std::vector<std::byte> bytes = read_file(path, max_checkpoint_bytes);
-    try {
-        const Safetensors file = parse_safetensors(bytes);
-        const auto text = [&](const char* key) {
-            const auto found = file.metadata.find(key);
-            return found == file.metadata.end() ? std::string() : found->second;
-        };
-        if (text("format") != checkpoint_format || text("format_version") != checkpoint_version)
-            throw Error("it is not a checkpoint of this version of serpent");
-        TrainerState s;
-        read_progress(json::parse(text("progress")), s);
-        const std::vector<TensorRef> wanted = all_tensors(s);
-        for (const TensorRef& t : wanted) {
-            const auto found = std::ranges::find(file.tensors, t.name, &TensorView::name);
-            if (found == file.tensors.end() || found->shape != t.shape)
-                throw Error("its tensor " + t.name + " is missing or has the wrong shape");
-            *t.data = values_of(*found);
-        }
-        return s;
-    } catch (const std::exception& e) {
-        throw Error("The checkpoint " + path.string() + " cannot be used: " + e.what() +
-                    ". Train anew without --resume, or delete the file.");
+TrainerState parse_checkpoint(std::span<const std::byte> bytes) {
+    const File file(bytes, format);
+    TrainerState s;
+    const PlayedSizes played = read_progress(file.progress(), s);
+    for (const TensorRef& t : all_tensors(s, played)) file.take(t);
+    return s;
+}
+
+void write_checkpoint(const TrainerState& state, const std::filesystem::path& path) {
+    write_file_atomically(path, checkpoint_bytes(state));
+}
+
+TrainerState read_checkpoint(const std::filesystem::path& path, const TrainingSet& data) {
+    TrainerState state;
+    read_file_with(path, [&](std::span<const std::byte> bytes) {
+        state = parse_checkpoint(bytes);
+        check_fits(state, data);
+    });
+    return state;
+}
+
+void check_fits(const TrainerState& s, const TrainingSet& data) {
+    ModelConfig config = s.net.config;
+    config.sample_rate = data.sample_rate;
+    config.channels = static_cast<int>(data.train.front().dry.size());
+    config.controls = data.controls;
+    if (s.data_fingerprint != fingerprint(data) || config_text(config) != config_text(s.net.config))
+        throw Error("it was made on other recordings, so give the same dry and wet files");
+    const auto length = [&](std::size_t take) { return data.train[take].dry.front().size(); };
+    for (const LaneRun& run : s.runs)
+        if (run.take >= data.train.size() || run.end > length(run.take) || run.position > run.end)
+            throw Error("it has a lane outside the recordings");
+    if (s.played.empty()) return;
+    if (s.played.takes.size() != data.train.size()) throw Error("it has states of other recordings");
+    const State one = zero_state(s.net.config);
+    for (std::size_t k = 0; k < s.played.takes.size(); ++k) {
+        const std::size_t places = (length(k) + PlayedStates::spacing_samples - 1) / PlayedStates::spacing_samples;
+        if (s.played.takes[k].conv.size() != places * one.conv.size() || s.played.takes[k].h.size() != places * one.h.size())
+            throw Error("it has too many or too few states of the recordings");
     }
 }
 

@@ -3,6 +3,9 @@
 #include "serpent/training.h"
 
 #include "model/config_json.h"
+#include "model/json_text.h"
+#include "training/schedule.h"
+#include "training/schedule_fields.h"
 #include "training/schedule_json.h"
 
 #include <algorithm>
@@ -23,17 +26,6 @@ ModelConfig narrow(int layers) {
     c.skip = true;
     c.final_norm = false;  // gain that is ridden comes out better so, compressors and valve amps alike (docs/benchmarks.md)
     return c;
-}
-
-/// Applies a JSON merge patch to a JSON object, refusing keys that it does not have.
-nlohmann::json patched(nlohmann::json object, const std::string& text, const char* what) {
-    const auto patch = nlohmann::json::parse(text, nullptr, false);
-    if (!patch.is_object()) throw Error(std::string(what) + " overrides are a JSON object, for instance {\"d_state\": 8}.");
-    for (const auto& [key, value] : patch.items()) {
-        if (!object.contains(key)) throw Error("There is no " + std::string(what) + " setting named \"" + key + "\".");
-        object[key] = value;
-    }
-    return object;
 }
 
 } // namespace
@@ -70,15 +62,13 @@ void set_memory(TrainOptions& options, double seconds) {
 }
 
 void override_config(TrainOptions& options, const std::string& json) {
-    options.config = parse_config(patched(nlohmann::json::parse(config_text(options.config)), json, "model").dump());
+    const nlohmann::json config = nlohmann::json::parse(config_text(options.config));
+    options.config = parse_config(patched(config, parse_json(json, "the change of the model"), "model").dump());
 }
 
 void override_schedule(TrainOptions& options, const std::string& json) {
-    try {
-        options.schedule = patched(options.schedule, json, "schedule").get<TrainSchedule>();
-    } catch (const nlohmann::json::exception& e) {
-        throw Error(std::string("A schedule setting has the wrong type: ") + e.what());
-    }
+    options.schedule = patched_schedule(options.schedule, parse_json(json, "the change of the schedule"));
+    check_schedule(options.schedule);
 }
 
 } // namespace serpent

@@ -2,6 +2,7 @@
 #include "serpent/takes.h"
 
 #include "serpent/errors.h"
+#include "serpent/file_kind.h"
 
 #include <nlohmann/json.hpp>
 
@@ -10,6 +11,7 @@
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <span>
 #include <sstream>
 
 namespace serpent {
@@ -120,6 +122,9 @@ TakesFile TakesFile::parse(std::string_view text, std::string_view source, const
     try {
         root = json::parse(text);
     } catch (const json::exception& e) {
+        const FileKind kind = kind_of(std::as_bytes(std::span(text)));
+        if (kind.group == FileKind::Group::model || kind.group == FileKind::Group::audio)
+            throw Error(std::string(source) + " is " + kind.name + ", not a list of takes; --takes wants a JSON file");
         throw Error(std::string(source) + " is not valid JSON: " + e.what());
     }
     const Reader file(root, std::string(source));

@@ -10,6 +10,8 @@
 #include "training/device_training.h"
 #include "training/film_gradient.h"
 #include "training/initial_weights.h"
+#include "training/schedule.h"
+#include "training/schedule_fields.h"
 #include "training/segment_gradient.h"
 #include "training/signal_scale.h"
 #include "training/trainer_state.h"
@@ -18,7 +20,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numbers>
 
 namespace serpent {
 namespace {
@@ -77,9 +78,7 @@ struct Trainer::Impl {
     void collect_lanes(TrainerState& into) const;
     void place_lane(SegmentGradient& group, int lane, int steps);
     void prepare_takes();
-    double rate() const;
-    float average_keep() const;
-    SegmentLoss segment_loss(int steps) const;
+    void note_divergence();
     double update();
     void reduce_gradient();
     void optimise();
@@ -90,11 +89,7 @@ struct Trainer::Impl {
 
 TrainerState Trainer::Impl::fresh(const TrainingSet& data, TrainOptions options) {
     check_training_set(data);
-    const TrainSchedule& schedule = options.schedule;
-    if (schedule.lanes < lane_count || schedule.lanes % lane_count != 0)
-        throw Error("The schedule has " + std::to_string(schedule.lanes) + " lanes; give a multiple of 16.");
-    if (schedule.steps < 1 || schedule.segment < 1 || schedule.late_segment < 1 || schedule.validate_every < 1)
-        throw Error("The schedule's steps, segments and validate_every must be at least 1.");
+    check_schedule(options.schedule);
     TrainerState s;
     s.options = std::move(options);
     s.net.config = s.options.config;
@@ -124,7 +119,9 @@ void Trainer::Impl::find_device() {
 /// Brings what a device holds into the state: losses, weights and moments, but not the lanes.
 void Trainer::Impl::fetch() {
     if (!device) return;
-    s.loss_sum += device->take_loss();
+    const double loss = device->take_loss();
+    s.loss_sum += loss;
+    if (!std::isfinite(loss)) note_divergence();
     device->fetch_weights(s);
 }
 
@@ -187,37 +184,20 @@ void Trainer::Impl::place_lane(SegmentGradient& group, int lane, int steps) {
     run.position += size(steps);
 }
 
-double Trainer::Impl::rate() const {
-    const TrainSchedule& k = s.options.schedule;
-    const double warm = std::min(1.0, double(s.step + 1) / std::max(1, k.rate_warmup));
-    const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * double(s.step) / double(k.steps)));
-    return k.rate * warm * (k.final_rate + (1 - k.final_rate) * cosine);
-}
-
-/// The average forgets its beginning: early on it is the plain mean of what there was.
-float Trainer::Impl::average_keep() const {
-    return static_cast<float>(std::min(s.options.schedule.average, double(s.step) / double(s.step + 10)));
-}
-
-SegmentLoss Trainer::Impl::segment_loss(int steps) const {
-    const TrainSchedule& k = s.options.schedule;
-    const bool late = double(s.step) >= (1 - k.late_share) * double(k.steps);
-    SegmentLoss loss;
-    loss.esr_weight = k.esr_weight;
-    loss.pre_emphasis_weight = k.pre_emphasis_weight;
-    loss.mrstft_weight = late ? k.mrstft_weight : 0.0;
-    loss.pre_emphasised_power = s.scale.pre_emphasised;
-    loss.sequences = double(k.lanes) * s.net.config.channels;
-    loss.samples = loss.sequences * steps;
-    return loss;
+/// A lane that overflowed is whole again when it begins anew, so that is remembered.
+void Trainer::Impl::note_divergence() {
+    TrainerState lanes;
+    lanes.net.config = s.net.config;
+    collect_lanes(lanes);
+    s.divergence.lanes.merge(overflowed_lanes(lanes));
 }
 
 /// One step of the optimiser; returns the loss, or 0 where a device adds it up for fetch().
 double Trainer::Impl::update() {
     const int steps = sampler.segment_length(s.step);
-    const SegmentLoss loss = segment_loss(steps);
+    const SegmentLoss loss = segment_loss(s, steps);
     if (device) {
-        device->update(s, sampler, steps, loss, rate(), average_keep());
+        device->update(s, sampler, steps, loss, learning_rate(s), average_keep(s));
         ++s.step;
         return 0;
     }
@@ -261,17 +241,21 @@ void Trainer::Impl::optimise() {
     double square = 0;
     for (const float g : gradient) square += double(g) * double(g);
     const double norm = std::sqrt(square);
-    if (!std::isfinite(norm)) return;  // a segment that overflowed teaches nothing; the weights stay as they were
+    if (!std::isfinite(norm)) {  // a segment that overflowed teaches nothing; the weights stay as they were
+        ++s.divergence.skipped_updates;
+        note_divergence();
+        return;
+    }
     const TrainSchedule& k = s.options.schedule;
     if (norm > k.clip)
         for (float& g : gradient) g *= static_cast<float>(k.clip / norm);
     const auto weights = tensors(s.net.config, s.net.weights), m = tensors(s.net.config, s.m),
                v = tensors(s.net.config, s.v), average = tensors(s.net.config, s.average);
-    const float keep = average_keep();
+    const float keep = average_keep(s);
     std::size_t at = 0;
     for (std::size_t i = 0; i < weights.size(); ++i) {
         std::vector<float>& w = *weights[i].data;
-        reference::adamw<float>(w.size(), {rate(), 0.9, 0.99, 1e-8, weight_decay_of(k, weights[i])},
+        reference::adamw<float>(w.size(), {learning_rate(s), 0.9, 0.99, 1e-8, weight_decay_of(k, weights[i])},
                                 static_cast<long>(s.step + 1), gradient.data() + at, w.data(), m[i].data->data(),
                                 v[i].data->data());
         for (std::size_t j = 0; j < w.size(); ++j) {
@@ -290,12 +274,12 @@ void Trainer::Impl::validate() {
     options.device = device ? Device::automatic : Device::cpu;
     const double loss = s.loss_sum / double(std::max<std::int64_t>(1, s.loss_count));
     const double esr = data->valid.empty() ? loss : validation_esr(std::make_shared<Model>(export_model(s, s.average)), data->valid, options);
-    if (esr < s.best_valid_esr) {
+    if (esr < s.best_valid_esr && makes_valid_model(s, s.average)) {
         s.best_valid_esr = esr;
         s.best_step = s.step;
         s.best = s.average;
     }
-    s.curve.push_back({s.step, sampler.expected_samples(s.step) / double(sampler.total_samples()), loss, esr, rate()});
+    s.curve.push_back({s.step, sampler.expected_samples(s.step) / double(sampler.total_samples()), loss, esr, learning_rate(s)});
     s.loss_sum = 0;
     s.loss_count = 0;
 }
@@ -330,10 +314,7 @@ Trainer::Trainer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Trainer Trainer::resume(std::shared_ptr<const TrainingSet> data, const std::filesystem::path& checkpoint, int threads,
                         Device device) {
     check_training_set(*data);
-    TrainerState state = read_checkpoint(checkpoint);
-    if (state.data_fingerprint != fingerprint(*data))
-        throw Error("The checkpoint " + checkpoint.string() +
-                    " was made on other recordings; give the same dry and wet files, or train anew without --resume.");
+    TrainerState state = read_checkpoint(checkpoint, *data);
     state.options.device = device;
     return Trainer(std::make_unique<Impl>(std::move(data), std::move(state), threads));
 }
@@ -366,7 +347,7 @@ void Trainer::calibrate(double minutes) {
     const double early = trial.seconds_per_update(0), late = trial.seconds_per_update(k.steps - 1);
     double per_step = (1 - k.late_share) * early + k.late_share * late + seconds_of([&] { trial.validate(); }) / k.validate_every;
     if (k.silence_share < 1) per_step += seconds_of([&] { trial.replay(); }) / k.replay_every;
-    impl_->s.options.schedule.steps = std::max<std::int64_t>(k.validate_every, std::int64_t(60 * minutes / per_step));
+    impl_->s.options.schedule.steps = std::max<std::int64_t>(k.validate_every, std::int64_t(std::min(60 * minutes / per_step, double(most_steps))));
     impl_->sampler = SegmentSampler(*impl_->data, impl_->s.options.schedule, impl_->s.options.seed);
 }
 
@@ -374,6 +355,10 @@ std::int64_t Trainer::steps_done() const noexcept { return impl_->s.step; }
 const TrainOptions& Trainer::options() const noexcept { return impl_->s.options; }
 const std::vector<TrainPoint>& Trainer::curve() const noexcept { return impl_->s.curve; }
 double Trainer::best_valid_esr() const noexcept { return impl_->s.best_valid_esr; }
+std::string Trainer::divergence() const {
+    impl_->fetch();
+    return impl_->s.divergence.note(impl_->s.step, impl_->s.options.schedule.rate);
+}
 int Trainer::threads() const noexcept { return impl_->workers.count(); }
 const std::string& Trainer::device() const noexcept { return impl_->device_name; }
 double Trainer::samples_per_step() const noexcept {
@@ -388,7 +373,7 @@ double Trainer::multiply_accumulates_per_step() const noexcept {
 
 Model Trainer::best_model() const {
     impl_->fetch();
-    return export_model(impl_->s, std::isfinite(impl_->s.best_valid_esr) ? impl_->s.best : impl_->s.average);
+    return serpent::best_model(impl_->s);
 }
 
 void Trainer::save_checkpoint(const std::filesystem::path& path) const {

@@ -1,12 +1,68 @@
 // SPDX-License-Identifier: MIT
 #include "training/trainer_state.h"
 
+#include "serpent/errors.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
 namespace serpent {
 
 double weight_decay_of(const TrainSchedule& schedule, const TensorRef& tensor) {
     if (tensor.name.find("film.") != std::string::npos) return schedule.film_weight_decay;
     const bool matrix = tensor.shape.size() > 1 && !tensor.name.ends_with("A_log");
     return matrix ? schedule.weight_decay : 0.0;
+}
+
+double learning_rate(const TrainerState& s) {
+    const TrainSchedule& k = s.options.schedule;
+    const double warm = std::min(1.0, double(s.step + 1) / std::max(1, k.rate_warmup));
+    const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * double(s.step) / double(k.steps)));
+    return k.rate * warm * (k.final_rate + (1 - k.final_rate) * cosine);
+}
+
+/// The average forgets its beginning: early on it is the plain mean of what there was.
+float average_keep(const TrainerState& s) {
+    return static_cast<float>(std::min(s.options.schedule.average, double(s.step) / double(s.step + 10)));
+}
+
+SegmentLoss segment_loss(const TrainerState& s, int steps) {
+    const TrainSchedule& k = s.options.schedule;
+    const bool late = double(s.step) >= (1 - k.late_share) * double(k.steps);
+    SegmentLoss loss;
+    loss.esr_weight = k.esr_weight;
+    loss.pre_emphasis_weight = k.pre_emphasis_weight;
+    loss.mrstft_weight = late ? k.mrstft_weight : 0.0;
+    loss.pre_emphasised_power = s.scale.pre_emphasised;
+    loss.sequences = double(k.lanes) * s.net.config.channels;
+    loss.samples = loss.sequences * steps;
+    return loss;
+}
+
+std::set<int> overflowed_lanes(const TrainerState& s) {
+    const auto overflowed = [](const std::vector<float>& values) {
+        return std::any_of(values.begin(), values.end(), [](float v) { return !std::isfinite(v * v); });
+    };
+    std::set<int> lanes;
+    for (std::size_t lane = 0; lane < s.lane_states.size(); ++lane)
+        if (overflowed(s.lane_states[lane].conv) || overflowed(s.lane_states[lane].h) || overflowed(s.lane_errors[lane]))
+            lanes.insert(static_cast<int>(lane));
+    return lanes;
+}
+
+bool makes_valid_model(const TrainerState& state, const Weights& weights) {
+    try {
+        export_model(state, weights).validate();
+        return true;
+    } catch (const Error&) {
+        return false;
+    }
+}
+
+Model best_model(const TrainerState& s) {
+    if (std::isfinite(s.best_valid_esr) || !makes_valid_model(s, s.average)) return export_model(s, s.best);
+    return export_model(s, s.average);
 }
 
 } // namespace serpent

@@ -4,11 +4,15 @@
 
 #include "lanes/lane_model.h"
 #include "serpent/training.h"
+#include "training/divergence.h"
 #include "training/played_states.h"
+#include "training/segment_gradient.h"
 #include "training/segment_sampler.h"
 #include "training/signal_scale.h"
 
+#include <cstddef>
 #include <limits>
+#include <span>
 
 namespace serpent {
 
@@ -27,6 +31,7 @@ struct TrainerState {
     std::vector<State> lane_states;              ///< [lanes], filled for a checkpoint only
     std::vector<std::vector<float>> lane_errors; ///< [lanes][channels], likewise
     PlayedStates played;
+    Divergence divergence;
     std::uint64_t data_fingerprint = 0;
 };
 
@@ -34,12 +39,28 @@ struct TrainerState {
 std::uint64_t fingerprint(const TrainingSet& data);
 
 void write_checkpoint(const TrainerState& state, const std::filesystem::path& path);
-TrainerState read_checkpoint(const std::filesystem::path& path);
+std::vector<std::byte> checkpoint_bytes(const TrainerState& state);
+/// Throws Error, naming the file, when it is damaged or was made on other data.
+TrainerState read_checkpoint(const std::filesystem::path& path, const TrainingSet& data);
+/// Of the state's own, everything is checked: what is read can be written. Throws Error saying what is wrong.
+TrainerState parse_checkpoint(std::span<const std::byte> bytes);
+/// Throws Error unless the state was made on these recordings and lies inside them.
+void check_fits(const TrainerState& state, const TrainingSet& data);
 
 /// AdamW's decay of one tensor.
 double weight_decay_of(const TrainSchedule& schedule, const TensorRef& tensor);
+/// What the schedule says about the update that comes next: AdamW's rate, what the average keeps, the loss of a segment.
+double learning_rate(const TrainerState& state);
+float average_keep(const TrainerState& state);
+SegmentLoss segment_loss(const TrainerState& state, int steps);
+
+/// The lanes of `lane_states` and `lane_errors` in which numbers overflowed.
+std::set<int> overflowed_lanes(const TrainerState& state);
 
 /// `weights` with the scale folded in, playing signals as recorded.
 Model export_model(const TrainerState& state, const Weights& weights);
+bool makes_valid_model(const TrainerState& state, const Weights& weights);
+/// The best weights that make a valid model: a training that diverged may have some that do not.
+Model best_model(const TrainerState& state);
 
 } // namespace serpent

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Latency of synthesised devices whose first response is known to the sample.
 #include "serpent/audio_file.h"
+#include "serpent/take_check.h"
 #include "training/alignment.h"
 #include "training/alignment_response.h"
 

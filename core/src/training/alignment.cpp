@@ -123,13 +123,4 @@ Alignment find_latency(std::span<const float> dry, std::span<const float> wet, i
     return result;
 }
 
-Overlap overlap(std::size_t dry_length, std::size_t wet_length, std::ptrdiff_t latency_samples) {
-    const auto shift = static_cast<std::size_t>(std::abs(latency_samples));
-    Overlap o;
-    (latency_samples > 0 ? o.wet_begin : o.dry_begin) = shift;
-    if (o.dry_begin >= dry_length || o.wet_begin >= wet_length) return {};
-    o.length = std::min(dry_length - o.dry_begin, wet_length - o.wet_begin);
-    return o;
-}
-
 } // namespace serpent

@@ -32,10 +32,4 @@ struct Alignment {
 Alignment find_latency(std::span<const float> dry, std::span<const float> wet, int sample_rate,
                        const std::optional<CaptureLayout>& layout = {});
 
-/// The part where both recordings are there: dry[dry_begin + i] belongs to wet[wet_begin + i] for i < length.
-struct Overlap {
-    std::size_t dry_begin = 0, wet_begin = 0, length = 0;
-};
-Overlap overlap(std::size_t dry_length, std::size_t wet_length, std::ptrdiff_t latency_samples);
-
 } // namespace serpent

@@ -162,13 +162,14 @@ TEST_CASE("train refuses recordings by name and leaves nothing behind", "[comman
     write_mono(studio / "short.wav", {samples.begin(), samples.begin() + rate_hz});
     write_mono(studio / "other_rate.wav", samples, 44100);
     write_mono(studio / "silent.wav", std::vector<float>(samples.size(), 0.0f));
-    samples[1000] = std::numeric_limits<float>::quiet_NaN();
-    write_mono(studio / "nan.wav", samples);
+    std::vector<float> damaged = samples;
+    damaged[1000] = std::numeric_limits<float>::quiet_NaN();
+    write_mono(studio / "nan.wav", damaged);
     std::ofstream(studio / "empty.wav");
     std::ofstream(studio / "text.wav") << "this is no sound";
     AudioBuffer stereo;
     stereo.sample_rate = rate_hz;
-    stereo.channels = {studio.dry, studio.dry};
+    stereo.channels = {samples, studio.dry};  // two signals: no one answer to a mono dry
     write_audio(studio / "stereo.wav", stereo, Subtype::float32);
     for (const char* wet : {"short.wav", "other_rate.wav", "silent.wav", "nan.wav", "empty.wav", "text.wav", "stereo.wav",
                             "missing.wav"})

@@ -32,7 +32,8 @@ constexpr const char* examples =
     "\n"
     "  serpent evaluate amp.safetensors dry.wav wet.wav --latency 212      the wet was recorded 212 samples late\n"
     "\n"
-    "Recordings may differ in length; what both have is scored. There every sample counts, nothing is shifted (but by --latency) or scaled, and the model starts from silence, as in a player. ESR is the\n"
+    "Recordings may differ in length; what both have is scored. There every sample counts, nothing is shifted (but by\n"
+    "--latency) or scaled, and the model starts from silence, as in a player. ESR is the\n"
     "energy of the error over that of the target: 0 is perfect, 1 is as bad as silence. Read it beside 'static gain', which\n"
     "is what turning a volume knob would reach. The envelope error tells how far the loudness is off, over 100 ms windows.\n";
 
@@ -54,7 +55,8 @@ struct Scored {
 serpent::RecordedTake read_checked(const serpent::Take& take, int latency_samples, int channels) {
     std::vector<std::string> notes;
     serpent::RecordedTake recorded = serpent::read_take(take.dry, take.wet, {.training = false, .channels = channels}, notes);
-    serpent::align_take(recorded, std::vector<std::ptrdiff_t>(recorded.wet.channels.size(), latency_samples), take.dry, take.wet, notes);
+    const std::vector<std::ptrdiff_t> latencies(recorded.wet.channels.size(), latency_samples);
+    serpent::align_take(recorded, latencies, take.dry, take.wet, notes);
     for (const std::string& note : notes) std::cerr << note << '\n';
     return recorded;
 }
@@ -68,14 +70,14 @@ void tell_misfit(const fs::path& wet, const std::vector<float>& target, std::vec
     std::vector<float> inverted = prediction;
     for (float& v : inverted) v = -v;
     if (serpent::esr(target, inverted) < much_better * given) {
-        std::cerr << "warning: " << wet.string() << " is inverted in polarity beside what the model plays; its figures would be good "
-                  << "with the other sign\n";
+        std::cerr << "warning: " << wet.string() << " is inverted in polarity beside what the model plays; its figures would be "
+                  << "good with the other sign\n";
         return;
     }
     const std::optional<std::ptrdiff_t> late = serpent::find_delay(prediction, target, sample_rate);
     if (late && *late != 0)
-        std::cerr << "warning: " << wet.string() << " lies " << std::abs(*late) << " samples " << (*late > 0 ? "behind" : "before")
-                  << " what the model plays; if it was recorded so, give --latency " << latency_samples + *late << '\n';
+        std::cerr << "warning: " << wet.string() << " lies " << std::abs(*late) << " samples "
+                  << (*late > 0 ? "behind" : "before") << " what the model plays; if it was recorded so, give --latency " << latency_samples + *late << '\n';
 }
 
 /// Plays a take through the model; returns the mean of the channels' figures.

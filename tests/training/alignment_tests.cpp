@@ -112,6 +112,24 @@ TEST_CASE("Latency of the capture signal is exact") {
     }
 }
 
+TEST_CASE("Clicks that lie at different delays do not agree") {
+    const auto layout = recognise(capture(), rate);
+    for (const auto& [name, device] : devices) {
+        const Signal whole = delayed(device(capture()), 100, -80);
+        for (const std::ptrdiff_t lost : {8, 64, -8, -64}) {
+            Signal wet = whole;
+            const auto middle = wet.begin() + std::ssize(wet) / 2;
+            if (lost > 0) wet.erase(middle, middle + lost);
+            else wet.insert(middle, std::size_t(-lost), 0.0f);
+            const Alignment a = find_latency(capture(), wet, rate, layout);
+            CAPTURE(name, lost, a.confidence);
+            CHECK(a.clicks_disagree);
+            CHECK_THAT(a.confidence, !Catch::Contains("agree"));
+        }
+        CHECK_FALSE(find_latency(capture(), whole, rate, layout).clicks_disagree);
+    }
+}
+
 TEST_CASE("Latency of any playing is right to the sample, or one early, never late") {
     const Signal dry = played();
     // The phase turner's first tap is 0.03 of its largest, which no playing shows: one late is as good as it gets.

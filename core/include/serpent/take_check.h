@@ -35,12 +35,13 @@ struct Overlap {
 };
 Overlap overlap(std::size_t dry_length, std::size_t wet_length, std::ptrdiff_t latency_samples);
 
-/// How many samples `wet` lies behind `dry` (negative: before), searched over the whole recordings; none when they have nothing to
-/// do with each other.
+/// How many samples `wet` lies behind `dry` (negative: before), within +-65,000; none when they have nothing to do with each
+/// other.
 std::optional<std::ptrdiff_t> find_delay(std::span<const float> dry, std::span<const float> wet, int sample_rate);
 
 /// Moves channel c of the wet `latency_samples[c]` earlier and cuts all to what they share. Says so in `notes` when one of the
-/// recordings goes on longer. Returns how many samples the dry lost at its begin. Throws Error when less than half of it is left.
+/// recordings goes on longer. Returns how many samples the dry lost at its begin. Throws Error when less than half of it is
+/// left.
 std::size_t align_take(RecordedTake& take, const std::vector<std::ptrdiff_t>& latency_samples, const std::filesystem::path& dry,
                 const std::filesystem::path& wet, std::vector<std::string>& notes);
 

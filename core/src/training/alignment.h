@@ -25,6 +25,7 @@ struct Alignment {
     std::ptrdiff_t latency_samples = 0;  ///< wet[i + latency] answers dry[i]; negative: the wet begins earlier
     bool found = false;                  ///< false: latency_samples is 0 for want of anything better
     bool polarity_inverted = false;      ///< the first tap of the response is mostly negative; never corrected
+    bool clicks_disagree = false;        ///< those of the capture signal: samples were lost or inserted, or a clock drifted
     std::string confidence;              ///< one sentence for a person
 };
 

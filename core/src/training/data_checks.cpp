@@ -11,8 +11,9 @@ namespace {
 constexpr float silent_peak = 1e-4f;      // -80 dBFS: below the hiss of any gear
 constexpr float quiet_peak = 0.01f;       // -40 dBFS: 16 bits leave nine, and preamplifiers little but their hiss
 constexpr std::size_t clipped_run = 3;    // samples in a row: a sine's peak touches its maximum for one or two
-// The top of a slow wave is flat in 16 bits, too, but it is reached at less than 3 steps a sample; a clipped one is hit at speed.
+// The top of a slow wave is flat in 16 bits, too, but reached at less than 3 steps a sample; a clipped one is hit at speed.
 constexpr float clipping_slope = 8.0f / 32768.0f;
+constexpr float near_full_scale = 0.89f;  // -1 dBFS: where converters clip; elsewhere it is more likely the gear
 constexpr double notable_dc = 0.01;
 
 float peak_of(std::span<const float> x) {
@@ -56,16 +57,22 @@ std::size_t clipped_samples(std::span<const float> channel) {
     return clipped;
 }
 
-void check_levels(const AudioBuffer& audio, const std::filesystem::path& path, const char* knob, std::vector<std::string>& notes) {
+void check_levels(const AudioBuffer& audio, const std::filesystem::path& path, const char* knob,
+                  std::vector<std::string>& notes) {
     for (std::size_t c = 0; c < audio.channels.size(); ++c) {
         const std::vector<float>& channel = audio.channels[c];
         const std::string name = (audio.channels.size() > 1 ? "channel " + std::to_string(c + 1) + " of " : "") + path.string();
-        if (const std::size_t clipped = clipped_samples(channel); clipped > 0)
+        const float peak = peak_of(channel);
+        if (const std::size_t clipped = clipped_samples(channel); clipped > 0 && peak >= near_full_scale && peak <= 1.0f)
             notes.push_back("warning: " + name + " is clipped at " + std::to_string(clipped) +
                             " samples; if that is not the gear itself, turn the " + knob + " level down and record again");
-        const float peak = peak_of(channel);
+        else if (clipped > 0)
+            notes.push_back("note: " + name + " stands still at its extremes for " + std::to_string(clipped) +
+                            " samples" + text(" (peak %.3f)", peak) +
+                            ": gear that clips hard, or a recording clipped before its level was changed");
         if (peak < quiet_peak)
-            notes.push_back("warning: " + name + " is very quiet, its peak is " + text("%.0f dBFS", 20 * std::log10(double(peak))) +
+            notes.push_back("warning: " + name + " is very quiet, its peak is " +
+                            text("%.0f dBFS", 20 * std::log10(double(peak))) +
                             "; turn the " + knob + " level up and record again, or the model learns hiss and hum");
         if (const double dc = mean(channel); std::abs(dc) > notable_dc)
             notes.push_back("note: " + name + " has a DC offset of " + text("%.3f", dc));

@@ -20,6 +20,7 @@ std::size_t clipped_samples(std::span<const float> channel);
 
 /// Appends what is worth knowing about levels: clipping, offset, a recording so quiet that hiss will be learned.
 /// `knob` is what to turn: "playback", "recording".
-void check_levels(const AudioBuffer& audio, const std::filesystem::path& path, const char* knob, std::vector<std::string>& notes);
+void check_levels(const AudioBuffer& audio, const std::filesystem::path& path, const char* knob,
+                  std::vector<std::string>& notes);
 
 } // namespace serpent

@@ -123,7 +123,8 @@ bool is_same_sound(const AudioBuffer& dry, const AudioBuffer& wet) {
     const std::size_t n = std::min(dry.frames(), wet.frames());
     if (n == 0) return false;
     for (std::size_t c = 0; c < std::min(dry.channels.size(), wet.channels.size()); ++c)
-        if (!std::equal(dry.channels[c].begin(), dry.channels[c].begin() + std::ptrdiff_t(n), wet.channels[c].begin())) return false;
+        if (!std::equal(dry.channels[c].begin(), dry.channels[c].begin() + std::ptrdiff_t(n), wet.channels[c].begin()))
+            return false;
     return true;
 }
 
@@ -132,20 +133,22 @@ void require_different(const AudioBuffer& dry, const AudioBuffer& wet, const fs:
     if (!is_same_sound(dry, wet)) return;
     std::error_code ignored;
     if (fs::equivalent(dry_path, wet_path, ignored) && rules.training)
-        throw Error(wet_path.string() + " was given as dry and as wet; give the recording of what came out of the gear as the second.");
+        throw Error(wet_path.string() + " was given as dry and as wet; "
+                    "give the recording of what came out of the gear as the second.");
     notes.push_back("warning: " + wet_path.string() + " holds the same samples as " + dry_path.string() +
                     ", as if the gear were a cable; check that they are not one recording");
 }
 
 void require_order(const AudioBuffer& dry, const AudioBuffer& wet, const fs::path& dry_path, const fs::path& wet_path) {
     if (recognise(wet.channels.front(), wet.sample_rate) && !recognise(dry.channels.front(), dry.sample_rate))
-        throw Error("dry and wet are swapped: " + wet_path.string() + " is serpent's capture signal, which went into the gear; give " +
-                    wet_path.string() + " first and " + dry_path.string() + " second.");
+        throw Error("dry and wet are swapped: " + wet_path.string() + " is serpent's capture signal, which went into the "
+                    "gear; give " + wet_path.string() + " first and " + dry_path.string() + " second.");
 }
 
 } // namespace
 
-RecordedTake read_take(const fs::path& dry_path, const fs::path& wet_path, const TakeRules& rules, std::vector<std::string>& notes) {
+RecordedTake read_take(const fs::path& dry_path, const fs::path& wet_path, const TakeRules& rules,
+                       std::vector<std::string>& notes) {
     RecordedTake take{read_audio(dry_path), read_audio(wet_path)};
     auto& [dry, wet] = take;
     const std::string d = dry_path.string(), w = wet_path.string();
@@ -183,8 +186,8 @@ std::optional<std::ptrdiff_t> find_delay(std::span<const float> dry, std::span<c
     return a.found ? std::optional(a.latency_samples) : std::nullopt;
 }
 
-std::size_t align_take(RecordedTake& take, const std::vector<std::ptrdiff_t>& latency_samples, const fs::path& dry, const fs::path& wet,
-                       std::vector<std::string>& notes) {
+std::size_t align_take(RecordedTake& take, const std::vector<std::ptrdiff_t>& latency_samples, const fs::path& dry,
+                       const fs::path& wet, std::vector<std::string>& notes) {
     const auto n_dry = std::ptrdiff_t(take.dry.frames()), n_wet = std::ptrdiff_t(take.wet.frames());
     // Dry samples [begin, end) have their answer in every channel.
     std::ptrdiff_t begin = 0, end = n_dry;
@@ -193,8 +196,8 @@ std::size_t align_take(RecordedTake& take, const std::vector<std::ptrdiff_t>& la
         end = std::min(end, n_wet - latency);
     }
     if (end - begin < (n_dry + 1) / 2)
-        throw Error(wet.string() + " answers less than half of " + dry.string() + " (" + std::to_string(std::max<std::ptrdiff_t>(end - begin, 0)) +
-                    " of " + std::to_string(n_dry) + " samples" +
+        throw Error(wet.string() + " answers less than half of " + dry.string() + " (" +
+                    std::to_string(std::max<std::ptrdiff_t>(end - begin, 0)) + " of " + std::to_string(n_dry) + " samples" +
                     (latency_samples.front() ? ", at a latency of " + std::to_string(latency_samples.front()) : std::string()) +
                     "); give recordings that belong together, or trim the dry to what was recorded.");
     const int rate = take.dry.sample_rate;
@@ -202,7 +205,8 @@ std::size_t align_take(RecordedTake& take, const std::vector<std::ptrdiff_t>& la
         notes.push_back("note: " + wet.string() + " lacks " + std::to_string(rest) + " samples (" + seconds(rest, rate) +
                         ") of what " + dry.string() + " plays; the rest is used");
     if (n_wet > n_dry)
-        notes.push_back("note: " + wet.string() + " is " + std::to_string(n_wet - n_dry) + " samples longer than the dry; what has no dry is not used");
+        notes.push_back("note: " + wet.string() + " is " + std::to_string(n_wet - n_dry) + " samples longer than the dry; "
+                        "what has no dry is not used");
     for (std::vector<float>& channel : take.dry.channels) channel = {channel.begin() + begin, channel.begin() + end};
     for (std::size_t c = 0; c < take.wet.channels.size(); ++c) {
         std::vector<float>& channel = take.wet.channels[c];

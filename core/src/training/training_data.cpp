@@ -50,8 +50,8 @@ void split(const TrainingTake& take, int sample_rate, const std::optional<Captur
 }
 
 /// The latency asked for, or else the onset of each channel of the wet. Throws when it has nothing to do with the dry.
-std::vector<std::ptrdiff_t> choose_latency(const RecordedTake& r, const std::optional<CaptureLayout>& layout, const fs::path& dry,
-                                           const fs::path& wet, const TrainingDataOptions& options,
+std::vector<std::ptrdiff_t> choose_latency(const RecordedTake& r, const std::optional<CaptureLayout>& layout,
+                                           const fs::path& dry, const fs::path& wet, const TrainingDataOptions& options,
                                            std::vector<std::string>& notes) {
     std::vector<std::ptrdiff_t> latencies;
     for (std::size_t c = 0; c < r.wet.channels.size(); ++c) {
@@ -65,6 +65,10 @@ std::vector<std::ptrdiff_t> choose_latency(const RecordedTake& r, const std::opt
             throw Error(name + " does not seem to answer " + dry.string() + " (" + a.confidence +
                         "); check that they belong together, or give --latency N to train all the same.");
         notes.push_back("latency of " + name + ": " + std::to_string(a.latency_samples) + " samples (" + a.confidence + ")");
+        if (a.clicks_disagree)
+            notes.push_back("warning: " + name + " does not keep time with " + dry.string() +
+                            ": samples were lost or inserted, two clocks ran apart, or the gear modulates its delay; if it is not the "
+                            "gear, record again with both on one interface");
         if (a.polarity_inverted) notes.push_back("note: " + name + " is inverted in polarity; the model will be, too");
         latencies.push_back(a.latency_samples);
     }
@@ -73,9 +77,10 @@ std::vector<std::ptrdiff_t> choose_latency(const RecordedTake& r, const std::opt
 
 std::string describe_self_esr(const std::optional<double>& esr) {
     if (!esr)
-        return "how far the gear differs from itself is not known: the recordings play no part twice, as serpent's capture signal does";
+        return "how far the gear differs from itself is not known: only serpent's capture signal plays a part twice";
     char text[160];
-    std::snprintf(text, sizeof text, "self-ESR: %.2g, how far the gear differs from itself when it plays the same part twice; no model can do better", *esr);
+    std::snprintf(text, sizeof text, "self-ESR: %.2g, how far the gear differs from itself when it plays a part twice; no model can do better",
+                  *esr);
     return (*esr > notable_self_esr ? "warning: " : "") + std::string(text);
 }
 
@@ -100,7 +105,8 @@ Prepared prepare(const fs::path& dry, const fs::path& wet, const TrainingDataOpt
         p.layout = without_begin(*p.layout, cut);
         // Without the latency the wet may be some samples short of the whole signal; the repeated part is all it takes.
         const CaptureSection &first = p.layout->repeat_first, &second = p.layout->repeat_second;
-        if (p.take.wet.front().size() >= second.end && first.size() == second.size()) p.self_esr = self_esr(p.take.wet.front(), *p.layout);
+        if (p.take.wet.front().size() >= second.end && first.size() == second.size())
+            p.self_esr = self_esr(p.take.wet.front(), *p.layout);
         notes.push_back("the dry is serpent's capture signal: aligned by its markers");
     }
     notes.push_back(describe_self_esr(p.self_esr));

@@ -35,8 +35,8 @@ struct Overlap {
 };
 Overlap overlap(std::size_t dry_length, std::size_t wet_length, std::ptrdiff_t latency_samples);
 
-/// How many samples `wet` lies behind `dry` (negative: before), within +-65,000; none when they have nothing to do with each
-/// other.
+/// How many samples `wet` lies behind `dry` (negative: before), wherever they meet; none when they have nothing to do with
+/// each other.
 std::optional<std::ptrdiff_t> find_delay(std::span<const float> dry, std::span<const float> wet, int sample_rate);
 
 /// Moves channel c of the wet `latency_samples[c]` earlier and cuts all to what they share. Says so in `notes` when one of the

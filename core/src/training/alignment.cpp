@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "training/alignment.h"
 
+#include "serpent/take_check.h"
 #include "training/alignment_response.h"
 
 #include <algorithm>
@@ -20,6 +21,7 @@ constexpr double certain_peak = 20.0, likely_peak = 8.0; // peak over noise; cha
 // samples before the wet can. Where the taps from 0 on explain as much, 0 it is.
 constexpr std::ptrdiff_t smear_samples = 16;
 constexpr double as_much = 0.97; // 0.984 and more for a drive at 44.1 to 96 kHz; one that is one sample early: 0.85 and less
+constexpr std::ptrdiff_t near_samples = 16384; // a difference of start rather than a latency
 constexpr std::ptrdiff_t click_spread_samples = 4; // equal clicks, each after silence: noise alone moves their onsets less
 constexpr std::ptrdiff_t agreement_samples = 64; // attack and response may differ by a slow filter, not by more
 
@@ -104,17 +106,12 @@ bool disagree(const std::vector<std::ptrdiff_t>& delays, std::size_t clicks, boo
 
 std::string count(std::size_t n, const char* what) { return std::to_string(n) + " " + what + (n == 1 ? "" : "s"); }
 
-} // namespace
-
-Alignment find_latency(std::span<const float> dry, std::span<const float> wet, int sample_rate,
-                       const std::optional<CaptureLayout>& layout) {
+/// Within the reach of impulse_response(). `clearness`: how far the response stands out of chance.
+Alignment find_near(std::span<const float> dry, std::span<const float> wet, int sample_rate,
+                    const std::optional<CaptureLayout>& layout, double& clearness) {
     Alignment result;
-    if (peak(dry) <= 0 || peak(wet) <= 0) {
-        result.confidence = "not found: one of the recordings is silent";
-        return result;
-    }
     const ImpulseResponse response = impulse_response(dry, wet);
-    const double clearness = response.peak / std::max(response.noise, 1e-300);
+    clearness = response.peak / std::max(response.noise, 1e-300);
     const bool clear = clearness >= likely_peak;
     std::ptrdiff_t latency = onset(response);
     if (latency < 0 && latency >= -smear_samples && response.causal_share >= as_much) latency = 0;
@@ -146,6 +143,28 @@ Alignment find_latency(std::span<const float> dry, std::span<const float> wet, i
     if (bound < result.latency_samples) result.latency_samples = bound;
     result.confidence += ", and " + count(delays.size(), layout ? "click" : "sharp attack") + " after silence agree";
     return result;
+}
+
+} // namespace
+
+Alignment find_latency(std::span<const float> dry, std::span<const float> wet, int sample_rate,
+                       const std::optional<CaptureLayout>& layout) {
+    if (!(peak(dry) > 0 && peak(wet) > 0)) return {.confidence = "not found: one of the recordings is silent"};
+    double clearness = 0;
+    const Alignment near = find_near(dry, wet, sample_rate, layout, clearness);
+    if (near.found && (clearness >= certain_peak || near.clicks_disagree)) return near;
+    // A recorder that was started seconds before or after the playback. What they share is brought into near's reach, the wet
+    // some samples late, so that its onset is found as ever.
+    const auto far = search_whole_take(dry, wet);
+    if (!far || std::abs(*far) < near_samples) return near;
+    const std::ptrdiff_t shift = *far - near_samples / 4;
+    const Overlap o = overlap(dry.size(), wet.size(), shift);
+    if (o.length == 0) return near;
+    const auto rest = layout ? std::optional(without_begin(*layout, o.dry_begin)) : std::nullopt;
+    Alignment a = find_near(dry.subspan(o.dry_begin, o.length), wet.subspan(o.wet_begin, o.length), sample_rate, rest, clearness);
+    if (!a.found) return near;
+    a.latency_samples += shift;
+    return a;
 }
 
 } // namespace serpent

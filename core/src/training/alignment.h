@@ -29,7 +29,7 @@ struct Alignment {
     std::string confidence;              ///< one sentence for a person
 };
 
-/// Latency within +-65,000 samples (1.3 s at 48 kHz). layout: where the clicks are, when dry is the capture signal.
+/// Latency, wherever in the recordings the two meet. layout: where the clicks are, when dry is the capture signal.
 Alignment find_latency(std::span<const float> dry, std::span<const float> wet, int sample_rate,
                        const std::optional<CaptureLayout>& layout = {});
 

@@ -9,6 +9,7 @@
 #include "serpent/output_file.h"
 #include "serpent/render_file.h"
 #include "serpent/report.h"
+#include "serpent/take_check.h"
 #include "serpent/takes.h"
 #include "serpent/text.h"
 
@@ -32,7 +33,8 @@ constexpr const char* examples =
     "\n"
     "  serpent evaluate amp.safetensors dry.wav wet.wav --latency 212      the wet was recorded 212 samples late\n"
     "\n"
-    "Every sample counts, nothing is shifted (but by --latency) or scaled, and the model starts from silence, as in a player. ESR is the\n"
+    "Recordings may differ in length; what both have is scored. There every sample counts, nothing is shifted (but by\n"
+    "--latency) or scaled, and the model starts from silence, as in a player. ESR is the\n"
     "energy of the error over that of the target: 0 is perfect, 1 is as bad as silence. Read it beside 'static gain', which\n"
     "is what turning a volume knob would reach. The envelope error tells how far the loudness is off, over 100 ms windows.\n";
 
@@ -50,37 +52,39 @@ struct Scored {
     serpent::Metrics metrics;
 };
 
-/// Both without what only one of them has when the wet lies `latency_samples` behind.
-serpent::AudioBuffer read_checked(const serpent::Take& take, int latency_samples, serpent::AudioBuffer& wet) {
-    serpent::AudioBuffer dry = serpent::read_audio(take.dry);
-    wet = serpent::read_audio(take.wet);
-    for (const std::string& note : {dry.note, wet.note})
-        if (!note.empty()) std::cerr << "note: " << note << '\n';
-    const auto differ = [&](const std::string& what, auto a, auto b) {
-        throw serpent::Error(take.dry.string() + " has " + std::to_string(a) + what + " and " + take.wet.string() + " " +
-                             std::to_string(b) + "; evaluate compares sample by sample, so give two that match");
-    };
-    if (dry.sample_rate != wet.sample_rate) differ(" Hz", dry.sample_rate, wet.sample_rate);
-    if (dry.channels.size() != wet.channels.size()) differ(" channels", dry.channels.size(), wet.channels.size());
-    if (dry.frames() != wet.frames()) differ(" samples", dry.frames(), wet.frames());
-    const std::ptrdiff_t shift = std::abs(std::ptrdiff_t{latency_samples});
-    if (shift > 0 && shift >= static_cast<std::ptrdiff_t>(dry.frames()))
-        throw serpent::Error("a latency of " + std::to_string(latency_samples) + " samples leaves nothing of " + take.wet.string() +
-                             "; give --latency the delay of the recording");
-    for (std::size_t c = 0; c < dry.channels.size(); ++c) {
-        auto& early = latency_samples > 0 ? dry.channels[c] : wet.channels[c];
-        auto& late = latency_samples > 0 ? wet.channels[c] : dry.channels[c];
-        early.erase(early.end() - shift, early.end());
-        late.erase(late.begin(), late.begin() + shift);
+/// As `train` reads a pair; nothing is shifted but by --latency.
+serpent::RecordedTake read_checked(const serpent::Take& take, int latency_samples, int channels) {
+    std::vector<std::string> notes;
+    serpent::RecordedTake recorded = serpent::read_take(take.dry, take.wet, {.training = false, .channels = channels}, notes);
+    const std::vector<std::ptrdiff_t> latencies(recorded.wet.channels.size(), latency_samples);
+    serpent::align_take(recorded, latencies, take.dry, take.wet, notes);
+    for (const std::string& note : notes) std::cerr << note << '\n';
+    return recorded;
+}
+
+/// What makes a good model score badly, when it is the recording: the other polarity, or another delay.
+void tell_misfit(const fs::path& wet, const std::vector<float>& target, std::vector<float> prediction, int sample_rate,
+                 int latency_samples) {
+    constexpr double much_better = 0.25; // in ESR, of what was found over what was given
+    const double given = serpent::esr(target, prediction);
+    if (!(given > 0.1)) return;
+    std::vector<float> inverted = prediction;
+    for (float& v : inverted) v = -v;
+    if (serpent::esr(target, inverted) < much_better * given) {
+        std::cerr << "warning: " << wet.string() << " is inverted in polarity beside what the model plays; its figures would be "
+                  << "good with the other sign\n";
+        return;
     }
-    return dry;
+    const std::optional<std::ptrdiff_t> late = serpent::find_delay(prediction, target, sample_rate);
+    if (late && *late != 0)
+        std::cerr << "warning: " << wet.string() << " lies " << std::abs(*late) << " samples "
+                  << (*late > 0 ? "behind" : "before") << " what the model plays; if it was recorded so, give --latency " << latency_samples + *late << '\n';
 }
 
 /// Plays a take through the model; returns the mean of the channels' figures.
 serpent::Metrics score(const std::shared_ptr<const serpent::Model>& model, const serpent::Take& take,
                        const Arguments& a, serpent::ReportPart* part) {
-    serpent::AudioBuffer wet;
-    const serpent::AudioBuffer dry = read_checked(take, a.latency_samples, wet);
+    const auto [dry, wet] = read_checked(take, a.latency_samples, model->config.channels);
     serpent::RendererOptions options;
     options.controls = take.controls;
     options.threads = a.threads;
@@ -93,6 +97,7 @@ serpent::Metrics score(const std::shared_ptr<const serpent::Model>& model, const
     for (std::size_t c = 0; c < out.channels.size(); ++c)
         channels.push_back(serpent::evaluate(dry.channels[c], wet.channels[c], out.channels[c], dry.sample_rate));
     const serpent::Metrics metrics = serpent::mean(channels);
+    tell_misfit(take.wet, wet.channels[0], out.channels[0], dry.sample_rate, a.latency_samples);
     if (part) *part = {take.wet.filename().string(), dry.channels[0], wet.channels[0], out.channels[0], metrics};
     return metrics;
 }
@@ -194,7 +199,7 @@ CLI::App* add_evaluate_command(CLI::App& app) {
     command->footer(examples);
     command->add_option("MODEL", a->model, "The model: a .safetensors file")->required()->type_name("");
     command->add_option("DRY", a->dry, "What went into the device")->type_name("");
-    command->add_option("WET", a->wet, "What came out of it, aligned, equally long")->type_name("");
+    command->add_option("WET", a->wet, "What came out of it, aligned")->type_name("");
     command->add_option("--takes", a->takes, "Score the takes of this file's \"test\" list (or else \"takes\")")->type_name("FILE");
     add_control_option(*command, a->controls);
     command->add_option("--initial-state", a->initial_state, "silence (the default) or zero")->type_name("STATE")

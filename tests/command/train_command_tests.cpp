@@ -159,16 +159,17 @@ TEST_CASE("train refuses recordings by name and leaves nothing behind", "[comman
         check_refused(run_command(with({"train", studio.name(dry), studio.name(wet), "-o", model}, more)), named, studio);
     };
     std::vector<float> samples = device(studio.dry);
-    write_mono(studio / "short.wav", {samples.begin(), samples.end() - 1});
+    write_mono(studio / "short.wav", {samples.begin(), samples.begin() + rate_hz});
     write_mono(studio / "other_rate.wav", samples, 44100);
     write_mono(studio / "silent.wav", std::vector<float>(samples.size(), 0.0f));
-    samples[1000] = std::numeric_limits<float>::quiet_NaN();
-    write_mono(studio / "nan.wav", samples);
+    std::vector<float> damaged = samples;
+    damaged[1000] = std::numeric_limits<float>::quiet_NaN();
+    write_mono(studio / "nan.wav", damaged);
     std::ofstream(studio / "empty.wav");
     std::ofstream(studio / "text.wav") << "this is no sound";
     AudioBuffer stereo;
     stereo.sample_rate = rate_hz;
-    stereo.channels = {studio.dry, studio.dry};
+    stereo.channels = {samples, studio.dry};  // two signals: no one answer to a mono dry
     write_audio(studio / "stereo.wav", stereo, Subtype::float32);
     for (const char* wet : {"short.wav", "other_rate.wav", "silent.wav", "nan.wav", "empty.wav", "text.wav", "stereo.wav",
                             "missing.wav"})
@@ -201,9 +202,21 @@ TEST_CASE("evaluate scores every sample, and refuses what does not match", "[com
     for (const float y : wet) power += double(y) * double(y);
     CHECK(nlohmann::json::parse(scored.out)["esr"].get<double>() == Approx(0.0625 / power).epsilon(1e-4));
 
-    const CommandResult unequal = run_command({"evaluate", name("identity.safetensors"), name("dry.wav"), name("short.wav")});
-    CHECK(unequal.status == 1);
-    CHECK_THAT(unequal.err, Catch::StartsWith("serpent: ") && Catch::Contains("short.wav") && Catch::Contains("7999"));
+    // A take some samples shorter or longer counts as far as both go, and is told; half of one is an error.
+    const CommandResult shorter = run_command({"evaluate", name("identity.safetensors"), name("dry.wav"), name("short.wav"), "--json"});
+    CHECK(shorter.status == 0);
+    CHECK_THAT(shorter.err, Catch::Contains("short.wav") && Catch::Contains("1 samples"));
+    const CommandResult longer = run_command({"evaluate", name("identity.safetensors"), name("short.wav"), name("wet.wav"), "--json"});
+    CHECK(longer.status == 0);
+    CHECK_THAT(longer.err, Catch::Contains("wet.wav") && Catch::Contains("longer"));
+    write_mono(folder / "half.wav", {dry.begin(), dry.begin() + 3999});
+    const CommandResult half = run_command({"evaluate", name("identity.safetensors"), name("dry.wav"), name("half.wav")});
+    CHECK(half.status == 1);
+    CHECK_THAT(half.err, Catch::StartsWith("serpent: ") && Catch::Contains("half.wav") && Catch::Contains("3999"));
+    for (float& v : wet) v = -v;
+    write_mono(folder / "inverted.wav", wet);
+    CHECK_THAT(run_command({"evaluate", name("identity.safetensors"), name("dry.wav"), name("inverted.wav")}).err,
+               Catch::Contains("inverted.wav is inverted in polarity"));
     const CommandResult unknown = run_command({"evaluate", name("identity.safetensors"), name("dry.wav"), name("wet.wav"),
                                                "--control", "Drive=1"});
     CHECK(unknown.status == 1);

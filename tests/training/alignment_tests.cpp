@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Latency of synthesised devices whose first response is known to the sample.
 #include "serpent/audio_file.h"
+#include "serpent/take_check.h"
 #include "training/alignment.h"
 #include "training/alignment_response.h"
 
@@ -108,6 +109,40 @@ TEST_CASE("Latency of the capture signal is exact") {
             CHECK(a.latency_samples == latency);
             CHECK_THAT(a.confidence, Catch::Contains("6 clicks"));
         }
+    }
+}
+
+TEST_CASE("A recorder that started seconds early or late is the normal case") {
+    const auto layout = recognise(capture(), rate);
+    for (const auto& [name, device] : {devices[0]}) {
+        const Signal wet = device(capture());
+        for (const std::ptrdiff_t start : {15 * rate, -2 * rate}) {
+            Signal recorded = delayed(wet, 37, -80);
+            if (start > 0) recorded.insert(recorded.begin(), std::size_t(start), 0.0f);
+            else recorded.erase(recorded.begin(), recorded.begin() - start);
+            const Alignment a = find_latency(capture(), recorded, rate, layout);
+            CAPTURE(name, start, a.latency_samples, a.confidence);
+            CHECK(a.found);
+            CHECK(a.latency_samples == start + 37);
+        }
+    }
+}
+
+TEST_CASE("Clicks that lie at different delays do not agree") {
+    const auto layout = recognise(capture(), rate);
+    for (const auto& [name, device] : {devices[0], devices[2]}) {
+        const Signal whole = delayed(device(capture()), 100, -80);
+        for (const std::ptrdiff_t lost : {8, -64}) {
+            Signal wet = whole;
+            const auto middle = wet.begin() + std::ssize(wet) / 2;
+            if (lost > 0) wet.erase(middle, middle + lost);
+            else wet.insert(middle, std::size_t(-lost), 0.0f);
+            const Alignment a = find_latency(capture(), wet, rate, layout);
+            CAPTURE(name, lost, a.confidence);
+            CHECK(a.clicks_disagree);
+            CHECK_THAT(a.confidence, !Catch::Contains("agree"));
+        }
+        CHECK_FALSE(find_latency(capture(), whole, rate, layout).clicks_disagree);
     }
 }
 

@@ -80,7 +80,8 @@ TEST_CASE("the latency may be told") {
 TEST_CASE("recordings that cannot be trained on are refused by name") {
     const Folder folder;
     const std::vector<float> dry = bursts(48000 * 4, 1);
-    const fs::path d = folder.write("dry.wav", dry), w = folder.write("wet.wav", device(dry, 0));
+    const std::vector<float> wet = device(dry, 0);
+    const fs::path d = folder.write("dry.wav", dry), w = folder.write("wet.wav", wet);
     CHECK(refusal(d, w) == "accepted");
     const auto names = [](const std::string& text, const char* a, const char* b) {
         CAPTURE(text);
@@ -88,7 +89,7 @@ TEST_CASE("recordings that cannot be trained on are refused by name") {
         CHECK(text.find(b) != std::string::npos);
     };
     names(refusal(d, folder.write("slow.wav", device(dry, 0), 44100)), "slow.wav", "Hz");
-    names(refusal(d, folder.write("short.wav", {dry.begin(), dry.end() - 1})), "short.wav", "shorter");
+    names(refusal(d, folder.write("short.wav", {wet.begin(), wet.begin() + 48000})), "short.wav", "less than half");
     names(refusal(d, folder.write("silent.wav", std::vector<float>(dry.size()))), "silent.wav", "silent");
     names(refusal(d, folder.write("noise.wav", bursts(dry.size(), 99))), "noise.wav", "answer");
     names(refusal(d, folder.path / "none.wav"), "none.wav", "");

@@ -42,6 +42,9 @@ std::vector<float> capture_signal(int sample_rate, double seconds = capture_sign
 /// Whether a dry file is the capture signal of its rate and length, to within 16-bit dither.
 std::optional<CaptureLayout> recognise(std::span<const float> dry, int sample_rate);
 
+/// The same signal without its first `samples`, for takes that begin later; sections that are gone have no length.
+CaptureLayout without_begin(CaptureLayout layout, std::size_t samples);
+
 /// How far the gear agrees with itself: ESR of the repeated part's second time against its first. No model can be
 /// expected to do better. wet: aligned; throws Error unless it holds the repeated part to its end.
 double self_esr(std::span<const float> wet, const CaptureLayout& layout);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "training/alignment.h"
 
+#include "serpent/take_check.h"
 #include "training/alignment_response.h"
 
 #include <algorithm>
@@ -20,6 +21,8 @@ constexpr double certain_peak = 20.0, likely_peak = 8.0; // peak over noise; cha
 // samples before the wet can. Where the taps from 0 on explain as much, 0 it is.
 constexpr std::ptrdiff_t smear_samples = 16;
 constexpr double as_much = 0.97; // 0.984 and more for a drive at 44.1 to 96 kHz; one that is one sample early: 0.85 and less
+constexpr std::ptrdiff_t near_samples = 16384; // a difference of start rather than a latency
+constexpr std::ptrdiff_t click_spread_samples = 4; // equal clicks, each after silence: noise alone moves their onsets less
 constexpr std::ptrdiff_t agreement_samples = 64; // attack and response may differ by a slow filter, not by more
 
 /// The first tap that stands out, as a lag.
@@ -62,14 +65,15 @@ std::vector<std::size_t> sharp_attacks(std::span<const float> dry, int sample_ra
     return attacks;
 }
 
-/// How long after each attack of the dry the wet leaves the noise before it, sorted; attacks that drown are left out.
+/// How long after each attack of the dry the wet leaves the noise before it, in order; attacks that drown are left out,
+/// and so is what lies more than `reach` samples from where it is expected.
 std::vector<std::ptrdiff_t> attack_delays(std::span<const float> wet, const std::vector<std::size_t>& attacks,
-                                          std::ptrdiff_t expected, int sample_rate) {
+                                          std::ptrdiff_t expected, std::ptrdiff_t reach, int sample_rate) {
     const std::ptrdiff_t quiet = sample_rate / 50;
     std::vector<std::ptrdiff_t> delays;
     for (const std::size_t attack : attacks) {
-        const std::ptrdiff_t from = static_cast<std::ptrdiff_t>(attack) + expected - agreement_samples;
-        const std::ptrdiff_t until = std::min(from + 2 * agreement_samples, std::ssize(wet));
+        const std::ptrdiff_t from = static_cast<std::ptrdiff_t>(attack) + expected - reach;
+        const std::ptrdiff_t until = std::min(from + 2 * reach, std::ssize(wet));
         if (from < quiet || from >= until) continue;
         const auto before = wet.subspan(static_cast<std::size_t>(from - quiet), static_cast<std::size_t>(quiet));
         double mean = 0;
@@ -83,53 +87,84 @@ std::vector<std::ptrdiff_t> attack_delays(std::span<const float> wet, const std:
             break;
         }
     }
-    std::sort(delays.begin(), delays.end());
     return delays;
 }
 
+/// Whether the clicks lie at delays that differ. Where nothing else shows that the wet is an answer at all, each half of them
+/// must be consistent in itself: that is what a single loss between them leaves, and chance does not.
+bool disagree(const std::vector<std::ptrdiff_t>& delays, std::size_t clicks, bool is_answer) {
+    if (delays.size() < 2) return false;
+    const auto spread = [](auto begin, auto end) {
+        const auto [least, most] = std::minmax_element(begin, end);
+        return *most - *least;
+    };
+    if (spread(delays.begin(), delays.end()) <= click_spread_samples) return false;
+    const auto middle = delays.begin() + std::ssize(delays) / 2;
+    return is_answer || (delays.size() == clicks && spread(delays.begin(), middle) <= click_spread_samples &&
+                         spread(middle, delays.end()) <= click_spread_samples);
+}
+
 std::string count(std::size_t n, const char* what) { return std::to_string(n) + " " + what + (n == 1 ? "" : "s"); }
+
+/// Within the reach of impulse_response(). `clearness`: how far the response stands out of chance.
+Alignment find_near(std::span<const float> dry, std::span<const float> wet, int sample_rate,
+                    const std::optional<CaptureLayout>& layout, double& clearness) {
+    Alignment result;
+    const ImpulseResponse response = impulse_response(dry, wet);
+    clearness = response.peak / std::max(response.noise, 1e-300);
+    const bool clear = clearness >= likely_peak;
+    std::ptrdiff_t latency = onset(response);
+    if (latency < 0 && latency >= -smear_samples && response.causal_share >= as_much) latency = 0;
+
+    const auto attacks = layout ? layout->markers : clear ? sharp_attacks(dry, sample_rate) : std::vector<std::size_t>{};
+    // Nothing sounds for a long time round the clicks, so that they are found even where samples were lost between them.
+    const std::ptrdiff_t reach = layout ? sample_rate / 20 : agreement_samples;
+    auto delays = attack_delays(wet, attacks, latency, reach, sample_rate);
+    if (layout && disagree(delays, attacks.size(), clear)) {
+        result.found = result.clicks_disagree = true;
+        result.latency_samples = delays.front();
+        result.confidence = "doubtful: the first click lies " + std::to_string(delays.front()) +
+                            " samples behind, the last one " + std::to_string(delays.back());
+        return result;
+    }
+    if (!clear) {
+        result.confidence = "not found: the wet recording does not follow the dry one closely enough to tell";
+        return result;
+    }
+    result.found = true;
+    result.latency_samples = latency;
+    result.polarity_inverted = largest_tap_negative(response);
+    result.confidence = clearness >= certain_peak ? "certain: the response to the dry recording has a clear beginning"
+                                                  : "fair: the beginning of the response stands out of the noise";
+    if (delays.size() < 2) return result;
+    std::sort(delays.begin(), delays.end());
+    // An attack shows late in slow gear but never early, so that a low quantile of them bounds the latency from above.
+    const std::ptrdiff_t bound = delays[delays.size() / 5];
+    if (bound < result.latency_samples) result.latency_samples = bound;
+    result.confidence += ", and " + count(delays.size(), layout ? "click" : "sharp attack") + " after silence agree";
+    return result;
+}
 
 } // namespace
 
 Alignment find_latency(std::span<const float> dry, std::span<const float> wet, int sample_rate,
                        const std::optional<CaptureLayout>& layout) {
-    Alignment result;
-    if (peak(dry) <= 0 || peak(wet) <= 0) {
-        result.confidence = "not found: one of the recordings is silent";
-        return result;
-    }
-    const ImpulseResponse response = impulse_response(dry, wet);
-    const double clearness = response.peak / std::max(response.noise, 1e-300);
-    if (!(clearness >= likely_peak)) {
-        result.confidence = "not found: the wet recording does not follow the dry one closely enough to tell";
-        return result;
-    }
-    result.found = true;
-    result.latency_samples = onset(response);
-    if (result.latency_samples < 0 && result.latency_samples >= -smear_samples && response.causal_share >= as_much)
-        result.latency_samples = 0;
-    result.polarity_inverted = largest_tap_negative(response);
-    result.confidence = clearness >= certain_peak ? "certain: the response to the dry recording has a clear beginning"
-                                                  : "fair: the beginning of the response stands out of the noise";
-
-    const auto attacks = layout ? layout->markers : sharp_attacks(dry, sample_rate);
-    const auto delays = attack_delays(wet, attacks, result.latency_samples, sample_rate);
-    if (delays.size() < 2) return result;
-    // An attack shows late in slow gear but never early, so that a low quantile of them bounds the latency from above.
-    const std::ptrdiff_t bound = delays[delays.size() / 5];
-    if (bound < result.latency_samples) result.latency_samples = bound;
-    result.confidence += ", and " + count(delays.size(), layout ? "click" : "sharp attack") + " after silence agree" +
-                         (delays.size() == 1 ? "s" : "");
-    return result;
-}
-
-Overlap overlap(std::size_t dry_length, std::size_t wet_length, std::ptrdiff_t latency_samples) {
-    const auto shift = static_cast<std::size_t>(std::abs(latency_samples));
-    Overlap o;
-    (latency_samples > 0 ? o.wet_begin : o.dry_begin) = shift;
-    if (o.dry_begin >= dry_length || o.wet_begin >= wet_length) return {};
-    o.length = std::min(dry_length - o.dry_begin, wet_length - o.wet_begin);
-    return o;
+    if (!(peak(dry) > 0 && peak(wet) > 0)) return {.confidence = "not found: one of the recordings is silent"};
+    double clearness = 0;
+    const Alignment near = find_near(dry, wet, sample_rate, layout, clearness);
+    if (near.found && (clearness >= certain_peak || near.clicks_disagree)) return near;
+    // A recorder that was started seconds before or after the playback. What they share is brought into near's reach, the wet
+    // some samples late, so that its onset is found as ever.
+    const auto far = search_whole_take(dry, wet);
+    if (!far || std::abs(*far) < near_samples) return near;
+    const std::ptrdiff_t shift = *far - near_samples / 4;
+    const Overlap o = overlap(dry.size(), wet.size(), shift);
+    if (o.length == 0) return near;
+    const auto rest = layout ? std::optional(without_begin(*layout, o.dry_begin)) : std::nullopt;
+    Alignment a = find_near(dry.subspan(o.dry_begin, o.length), wet.subspan(o.wet_begin, o.length), sample_rate, rest, clearness);
+    if (!a.found) return near;
+    a.latency_samples += shift;
+    return a;
 }
 
 } // namespace serpent

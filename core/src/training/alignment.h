@@ -25,17 +25,12 @@ struct Alignment {
     std::ptrdiff_t latency_samples = 0;  ///< wet[i + latency] answers dry[i]; negative: the wet begins earlier
     bool found = false;                  ///< false: latency_samples is 0 for want of anything better
     bool polarity_inverted = false;      ///< the first tap of the response is mostly negative; never corrected
+    bool clicks_disagree = false;        ///< those of the capture signal: samples were lost or inserted, or a clock drifted
     std::string confidence;              ///< one sentence for a person
 };
 
-/// Latency within +-65,000 samples (1.3 s at 48 kHz). layout: where the clicks are, when dry is the capture signal.
+/// Latency, wherever in the recordings the two meet. layout: where the clicks are, when dry is the capture signal.
 Alignment find_latency(std::span<const float> dry, std::span<const float> wet, int sample_rate,
                        const std::optional<CaptureLayout>& layout = {});
-
-/// The part where both recordings are there: dry[dry_begin + i] belongs to wet[wet_begin + i] for i < length.
-struct Overlap {
-    std::size_t dry_begin = 0, wet_begin = 0, length = 0;
-};
-Overlap overlap(std::size_t dry_length, std::size_t wet_length, std::ptrdiff_t latency_samples);
 
 } // namespace serpent

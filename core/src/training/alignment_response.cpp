@@ -171,7 +171,81 @@ std::ptrdiff_t search_lag(std::span<const float> dry, std::span<const float> wet
     return largest_correlation(correlator.cross_correlation()) - static_cast<std::ptrdiff_t>(block);
 }
 
+/// Whitened block by block and evened out in level.
+std::vector<float> whitened(std::span<const float> x) {
+    const double power = mean_square(x);
+    const auto order = static_cast<std::ptrdiff_t>(predictor_order), block = static_cast<std::ptrdiff_t>(response_block);
+    std::vector<float> white;
+    white.reserve(x.size());
+    for (std::ptrdiff_t start = 0; start < std::ssize(x); start += block) {
+        const std::ptrdiff_t end = std::min(start + block, std::ssize(x));
+        const auto part = section(x, start - order, end);
+        if (mean_square(part) > silent_block * power) {
+            const auto clean = filtered(part, prediction_error_filter(part));
+            white.insert(white.end(), clean.begin(), clean.end());
+        } else {
+            white.resize(static_cast<std::size_t>(end), 0.0f);
+        }
+    }
+    level_out(white);
+    return white;
+}
+
+struct Vote {
+    std::ptrdiff_t lag = 0;
+    double clearness = 0; ///< of the largest correlation over the rms of all
+};
+
+/// Where the white stretch of dry at `begin` fits best into the white wet.
+Vote vote(std::span<const float> stretch, std::ptrdiff_t begin, std::span<const float> wet) {
+    const std::size_t reach = stretch.size();
+    double largest = 0, energy = 0;
+    std::size_t lags = 0;
+    Vote result;
+    for (std::ptrdiff_t at = 0; at < std::ssize(wet) + std::ssize(stretch); at += 2 * std::ssize(stretch)) {
+        Correlator correlator(stretch.size(), reach);
+        const std::ptrdiff_t from = at - static_cast<std::ptrdiff_t>(reach);
+        correlator.add(stretch, section(wet, from, at + static_cast<std::ptrdiff_t>(stretch.size() + reach)), 1.0f);
+        const auto c = correlator.cross_correlation();
+        for (const double value : c) energy += value * value;
+        lags += c.size();
+        const std::ptrdiff_t peak = largest_correlation(c);
+        if (!(std::abs(c[static_cast<std::size_t>(peak)]) > largest)) continue;
+        largest = std::abs(c[static_cast<std::size_t>(peak)]);
+        result.lag = from + peak - begin;
+    }
+    result.clearness = largest / std::sqrt(energy / static_cast<double>(std::max<std::size_t>(lags, 1)) + 1e-30);
+    return result;
+}
+
 } // namespace
+
+std::optional<std::ptrdiff_t> search_whole_take(std::span<const float> dry, std::span<const float> wet) {
+    constexpr std::size_t stretch_samples = std::size_t(1) << 17, stretches = 8;
+    constexpr std::ptrdiff_t agreement_samples = 2048; // clocks and losses move stretches apart, but not by more
+    constexpr double clear_vote = 7.0;                 // chance alone gives 5 to 6 in so many lags
+    const std::vector<float> white_dry = whitened(dry), white_wet = whitened(wet);
+    const std::size_t size = std::min(stretch_samples, dry.size() / stretches);
+    if (size < 2 * predictor_order) return {};
+    std::vector<Vote> votes;
+    for (std::size_t i = 0; i < stretches; ++i) {
+        const std::size_t begin = i * (dry.size() - size) / (stretches - 1);
+        const Vote v = vote(std::span(white_dry).subspan(begin, size), static_cast<std::ptrdiff_t>(begin), white_wet);
+        if (v.clearness >= clear_vote) votes.push_back(v);
+    }
+    std::optional<std::ptrdiff_t> best;
+    double most = 0;
+    for (const Vote& candidate : votes) {
+        double clearness = 0;
+        std::size_t agree = 0;
+        for (const Vote& v : votes)
+            if (std::abs(v.lag - candidate.lag) <= agreement_samples) clearness += v.clearness, ++agree;
+        if (agree < 2 || clearness <= most) continue;
+        most = clearness;
+        best = candidate.lag;
+    }
+    return best;
+}
 
 std::vector<double> solve_toeplitz(std::span<const double> r, std::span<const double> b) {
     const std::size_t n = b.size();

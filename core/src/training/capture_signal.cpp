@@ -281,8 +281,19 @@ std::optional<CaptureLayout> recognise(std::span<const float> dry, int sample_ra
     return layout;
 }
 
+CaptureLayout without_begin(CaptureLayout layout, std::size_t samples) {
+    const auto earlier = [&](std::size_t at) { return at - std::min(at, samples); };
+    const auto cut = [&](CaptureSection& s) { s.begin = earlier(s.begin), s.end = earlier(s.end); };
+    std::erase_if(layout.markers, [&](std::size_t marker) { return marker < samples; });
+    for (std::size_t& marker : layout.markers) marker -= samples;
+    for (CaptureSection& section : layout.sections) cut(section);
+    for (CaptureSection* section : {&layout.repeat_first, &layout.repeat_second, &layout.validation}) cut(*section);
+    layout.length = earlier(layout.length);
+    return layout;
+}
+
 double self_esr(std::span<const float> wet, const CaptureLayout& layout) {
-    if (wet.size() < layout.repeat_second.end)
+    if (wet.size() < layout.repeat_second.end || layout.repeat_first.size() != layout.repeat_second.size())
         throw Error("the wet take is shorter than the capture signal, so that its repeated part cannot be compared");
     const auto part = [&](const CaptureSection& s) { return wet.subspan(s.begin, s.size()); };
     return esr(part(layout.repeat_first), part(layout.repeat_second));

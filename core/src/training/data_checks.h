@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: MIT
+// Levels of a recording: silence, clipping, offset.
 #pragma once
 
 #include "serpent/audio_file.h"
 
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace serpent {
 
-/// What a listener would notice about a pair before training on it. Throws Error, naming the file and the remedy, when
-/// it cannot be trained on: rates or channels that differ, a wet shorter than its dry, silence, hardly any length.
-/// Appends what is merely worth knowing (clipping, DC, a longer wet) to `notes`.
-void check_pair(const AudioBuffer& dry, const AudioBuffer& wet, const std::filesystem::path& dry_path,
-                const std::filesystem::path& wet_path, std::vector<std::string>& notes);
+/// Below -80 dBFS from begin to end.
+bool is_silent(std::span<const float> channel);
+
+/// Samples in runs of three and more that stand still at the signal's own maximum or minimum, which they reach at full speed:
+/// what a converter or a hard limit leaves, at whatever level and in whatever format. Going beyond 1 is no clipping.
+std::size_t clipped_samples(std::span<const float> channel);
+
+/// Appends what is worth knowing about levels: clipping, offset, a recording so quiet that hiss will be learned.
+/// `knob` is what to turn: "playback", "recording".
+void check_levels(const AudioBuffer& audio, const std::filesystem::path& path, const char* knob,
+                  std::vector<std::string>& notes);
 
 } // namespace serpent

@@ -4,11 +4,11 @@
 #include "serpent/audio_file.h"
 #include "serpent/capture.h"
 #include "serpent/errors.h"
+#include "serpent/take_check.h"
 #include "training/alignment.h"
-#include "training/data_checks.h"
 
 #include <algorithm>
-#include <cstdlib>
+#include <cstdio>
 
 namespace serpent {
 namespace {
@@ -18,35 +18,9 @@ namespace fs = std::filesystem;
 constexpr double longest_validation_s = 20.0;
 constexpr double validation_share = 0.1;
 
+constexpr double notable_self_esr = 0.01; // clearly audible side by side: modulation, noise, a knob that was moved
+
 using Channels = std::vector<std::vector<float>>;
-
-/// A pair as recorded, and what was learnt about it.
-struct Recording {
-    AudioBuffer dry, wet;
-    std::optional<CaptureLayout> layout;
-};
-
-Recording read_pair(const fs::path& dry, const fs::path& wet, std::vector<std::string>& notes) {
-    Recording r{read_audio(dry), read_audio(wet), {}};
-    for (const std::string& note : {r.dry.note, r.wet.note})
-        if (!note.empty()) notes.push_back("note: " + note);
-    check_pair(r.dry, r.wet, dry, wet, notes);
-    r.layout = recognise(r.dry.channels.front(), r.dry.sample_rate);
-    return r;
-}
-
-/// Moves the wet `latency` samples earlier and cuts both to what they share.
-TrainingTake aligned(Recording&& r, int latency, const fs::path& wet) {
-    Channels& late = latency >= 0 ? r.wet.channels : r.dry.channels;
-    const auto shift = static_cast<std::size_t>(std::abs(latency));
-    if (shift >= late.front().size()) throw Error("The latency of " + wet.string() + " is longer than the recording.");
-    for (std::vector<float>& channel : late)
-        channel.erase(channel.begin(), channel.begin() + static_cast<std::ptrdiff_t>(shift));
-    const std::size_t n = std::min(r.dry.frames(), r.wet.frames());
-    for (Channels* side : {&r.dry.channels, &r.wet.channels})
-        for (std::vector<float>& channel : *side) channel.resize(n);
-    return {std::move(r.dry.channels), std::move(r.wet.channels), {}};
-}
 
 /// Samples [begin, end) of a take.
 TrainingTake part(const TrainingTake& take, std::size_t begin, std::size_t end) {
@@ -64,7 +38,7 @@ TrainingTake part(const TrainingTake& take, std::size_t begin, std::size_t end) 
 /// Splits a take into what is trained on and what chooses the weights.
 void split(const TrainingTake& take, int sample_rate, const std::optional<CaptureLayout>& layout, TrainingSet& set) {
     const std::size_t n = take.dry.front().size();
-    if (layout && layout->validation.end <= n) {
+    if (layout && layout->validation.end <= n && layout->validation.begin > 0) {
         set.train.push_back(part(take, 0, layout->validation.begin));
         if (layout->validation.end < n) set.train.push_back(part(take, layout->validation.end, n));
         set.valid.push_back(part(take, layout->validation.begin, layout->validation.end));
@@ -75,17 +49,39 @@ void split(const TrainingTake& take, int sample_rate, const std::optional<Captur
     set.valid.push_back(part(take, n - held, n));
 }
 
-/// The latency asked for, or else the onset of the wet. Throws when the wet has nothing to do with the dry.
-int choose_latency(const Recording& r, const fs::path& dry, const fs::path& wet, const TrainingDataOptions& options,
-                   std::vector<std::string>& notes) {
-    if (options.latency_samples) return *options.latency_samples;
-    const Alignment a = find_latency(r.dry.channels.front(), r.wet.channels.front(), r.dry.sample_rate, r.layout);
-    if (!a.found)
-        throw Error(wet.string() + " does not seem to answer " + dry.string() + " (" + a.confidence +
-                    "); check that they belong together, or give --latency N to train all the same.");
-    notes.push_back("latency of " + wet.string() + ": " + std::to_string(a.latency_samples) + " samples (" + a.confidence + ")");
-    if (a.polarity_inverted) notes.push_back("note: " + wet.string() + " is inverted in polarity; the model will be, too");
-    return static_cast<int>(a.latency_samples);
+/// The latency asked for, or else the onset of each channel of the wet. Throws when it has nothing to do with the dry.
+std::vector<std::ptrdiff_t> choose_latency(const RecordedTake& r, const std::optional<CaptureLayout>& layout,
+                                           const fs::path& dry, const fs::path& wet, const TrainingDataOptions& options,
+                                           std::vector<std::string>& notes) {
+    std::vector<std::ptrdiff_t> latencies;
+    for (std::size_t c = 0; c < r.wet.channels.size(); ++c) {
+        if (options.latency_samples) {
+            latencies.push_back(*options.latency_samples);
+            continue;
+        }
+        const std::string name = (r.wet.channels.size() > 1 ? "channel " + std::to_string(c + 1) + " of " : "") + wet.string();
+        const Alignment a = find_latency(r.dry.channels[c], r.wet.channels[c], r.dry.sample_rate, layout);
+        if (!a.found)
+            throw Error(name + " does not seem to answer " + dry.string() + " (" + a.confidence +
+                        "); check that they belong together, or give --latency N to train all the same.");
+        notes.push_back("latency of " + name + ": " + std::to_string(a.latency_samples) + " samples (" + a.confidence + ")");
+        if (a.clicks_disagree)
+            notes.push_back("warning: " + name + " does not keep time with " + dry.string() +
+                            ": samples were lost or inserted, two clocks ran apart, or the gear modulates its delay; if it is not the "
+                            "gear, record again with both on one interface");
+        if (a.polarity_inverted) notes.push_back("note: " + name + " is inverted in polarity; the model will be, too");
+        latencies.push_back(a.latency_samples);
+    }
+    return latencies;
+}
+
+std::string describe_self_esr(const std::optional<double>& esr) {
+    if (!esr)
+        return "how far the gear differs from itself is not known: only serpent's capture signal plays a part twice";
+    char text[160];
+    std::snprintf(text, sizeof text, "self-ESR: %.2g, how far the gear differs from itself when it plays a part twice; no model can do better",
+                  *esr);
+    return (*esr > notable_self_esr ? "warning: " : "") + std::string(text);
 }
 
 struct Prepared {
@@ -97,17 +93,23 @@ struct Prepared {
 
 Prepared prepare(const fs::path& dry, const fs::path& wet, const TrainingDataOptions& options,
                  std::vector<std::string>& notes) {
-    Recording recording = read_pair(dry, wet, notes);
+    RecordedTake recorded = read_take(dry, wet, {}, notes);
     Prepared p;
-    p.layout = recording.layout;
-    p.sample_rate = recording.dry.sample_rate;
-    p.latency_samples = choose_latency(recording, dry, wet, options, notes);
-    p.take = aligned(std::move(recording), p.latency_samples, wet);
+    p.layout = recognise(recorded.dry.channels.front(), recorded.dry.sample_rate);
+    p.sample_rate = recorded.dry.sample_rate;
+    const auto latencies = choose_latency(recorded, p.layout, dry, wet, options, notes);
+    p.latency_samples = static_cast<int>(latencies.front());
+    const std::size_t cut = align_take(recorded, latencies, dry, wet, notes);
+    p.take = {std::move(recorded.dry.channels), std::move(recorded.wet.channels), {}};
     if (p.layout) {
+        p.layout = without_begin(*p.layout, cut);
         // Without the latency the wet may be some samples short of the whole signal; the repeated part is all it takes.
-        if (p.take.wet.front().size() >= p.layout->repeat_second.end) p.self_esr = self_esr(p.take.wet.front(), *p.layout);
+        const CaptureSection &first = p.layout->repeat_first, &second = p.layout->repeat_second;
+        if (p.take.wet.front().size() >= second.end && first.size() == second.size())
+            p.self_esr = self_esr(p.take.wet.front(), *p.layout);
         notes.push_back("the dry is serpent's capture signal: aligned by its markers");
     }
+    notes.push_back(describe_self_esr(p.self_esr));
     return p;
 }
 

@@ -74,6 +74,8 @@ EqualizerSettings Chain::equalizer_settings() const noexcept {
     return {p.eq_low_db->plain(), p.eq_mid_db->plain(), p.eq_mid_hz->plain(), p.eq_high_db->plain()};
 }
 
+float Chain::cabinet_gain_db() const noexcept { return cabinet.loaded() ? parameters_.cabinet_db->plain() : 0.0f; }
+
 void Chain::start_afresh() noexcept {
     const Parameters& p = parameters_;
     models.snap();
@@ -83,7 +85,7 @@ void Chain::start_afresh() noexcept {
     bypassed_.setCurrentAndTargetValue(bypass_ ? 1.0f : 0.0f);
     input_gain_.setGainDecibels(p.input_db->plain());
     output_gain_.setGainDecibels(p.output_db->plain());
-    cabinet_gain_.setGainDecibels(p.cabinet_db->plain());
+    cabinet_gain_.setGainDecibels(cabinet_gain_db());
     for (auto* gain : {&input_gain_, &output_gain_, &cabinet_gain_}) gain->reset();
     gate_.reset(), equalizer_.reset(), dc_block_.reset(), cabinet.reset();
     dry_delay_.reset(), model_delay_.reset();
@@ -159,9 +161,9 @@ void Chain::play_after_models(Block io) noexcept {
     equalizer_fader_.run(io, p.eq_on->on(), [&](Block block) { equalizer_.process(block, equalizer_settings()); },
                          [this] { equalizer_.reset(); });
     cabinet_fader_.run(io, p.cabinet_on->on(), [&](Block block) {
-        const bool loaded = cabinet.loaded();
+        const float gain_db = cabinet_gain_db();
         cabinet.process(block);
-        cabinet_gain_.setGainDecibels(loaded ? p.cabinet_db->plain() : 0.0f);
+        cabinet_gain_.setGainDecibels(gain_db);
         cabinet_gain_.process(juce::dsp::ProcessContextReplacing<float>(block));
     }, [this] { cabinet.reset(); });
     dc_fader_.run(io, p.dc_block->on(), [this](Block block) { dc_block_.process(juce::dsp::ProcessContextReplacing<float>(block)); },

@@ -41,6 +41,7 @@ private:
     using Delay = juce::dsp::DelayLine<float, juce::dsp::DelayLineInterpolationTypes::None>;
     using Filter = juce::dsp::ProcessorDuplicator<juce::dsp::IIR::Filter<float>, juce::dsp::IIR::Coefficients<float>>;
 
+    float cabinet_gain_db() const noexcept;  // 0 without a response
     void process_part(Block io) noexcept;
     void start_afresh() noexcept;
     void play_gate(Block io) noexcept;

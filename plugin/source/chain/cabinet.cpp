@@ -12,7 +12,6 @@ namespace serpent::plugin {
 
 namespace {
 
-constexpr double change_s = 0.020;
 constexpr double speaker_band_hz = 5000.0;
 
 /// Makes any response about as loud as none: a flat one over a loudspeaker's band has gain 1. The measure is the integral of

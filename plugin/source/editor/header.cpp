@@ -152,22 +152,14 @@ Banner::Banner(Processor& processor, Actions& actions) : processor_(processor), 
 }
 
 void Banner::update() {
-    juce::String problem = processor_.session().notice();
-    bool missing = false;
-    const auto consider = [&](const juce::String& text, bool is_missing) {
-        if (problem.isEmpty()) problem = text;
-        missing = missing || is_missing;
-    };
-    for (int slot = 0; slot < slot_count; ++slot) {
-        const auto held = processor_.session().model(slot);
-        consider(held.problem, !held.content && !held.wanted.empty());
-    }
-    const auto cabinet = processor_.session().cabinet();
-    consider(cabinet.problem, !cabinet.content && !cabinet.wanted.empty());
+    const juce::String problem = processor_.session().newest_problem();
+    const auto missing = [](const auto& held) { return !held.content && !held.wanted.empty(); };
+    bool some_missing = missing(processor_.session().cabinet());
+    for (int slot = 0; slot < slot_count; ++slot) some_missing = some_missing || missing(processor_.session().model(slot));
     text_.setText(problem, juce::dontSendNotification);
     text_.setTitle(problem);
     text_.setTooltip(problem);
-    locate_.setVisible(missing);
+    locate_.setVisible(some_missing);
     setVisible(problem.isNotEmpty());
     resized();
 }

@@ -10,14 +10,14 @@ class Limiter {
 public:
     explicit Limiter(float ceiling) noexcept : ceiling_(ceiling) {}
     void prepare(double sample_rate_hz, int channels) noexcept;
-    void reset() noexcept { gain_ = 1.0f; }
+    void reset() noexcept { gain_ = 1.0; }
     /// In place, `channels` as prepared. True when it had to do something.
     bool process(float* const* audio, int n) noexcept;
 
 private:
     float ceiling_;
     int channels_ = 0;
-    float gain_ = 1.0f, rise_ = 0.0f;
+    double gain_ = 1.0, rise_ = 0.0;  // in float the last steps to 1 are none
 };
 
 } // namespace serpent

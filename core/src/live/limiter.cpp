@@ -14,8 +14,8 @@ constexpr double rise_s = 0.1;
 
 void Limiter::prepare(double sample_rate_hz, int channels) noexcept {
     channels_ = channels;
-    gain_ = 1.0f;
-    rise_ = static_cast<float>(1.0 - std::exp(-1.0 / (rise_s * sample_rate_hz)));
+    gain_ = 1.0;
+    rise_ = 1.0 - std::exp(-1.0 / (rise_s * sample_rate_hz));
 }
 
 bool Limiter::process(float* const* audio, int n) noexcept {
@@ -27,12 +27,13 @@ bool Limiter::process(float* const* audio, int n) noexcept {
             if (!std::isfinite(sample)) sample = 0.0f, worked = true;
             peak = std::max(peak, std::abs(sample));
         }
-        gain_ += rise_ * (1.0f - gain_);
-        if (gain_ > 0.9999f) gain_ = 1.0f;
-        if (peak * gain_ > ceiling_) gain_ = ceiling_ / peak;
-        if (gain_ == 1.0f) continue;
+        gain_ += rise_ * (1.0 - gain_);
+        if (gain_ > 0.9999) gain_ = 1.0;
+        if (peak * gain_ > ceiling_) gain_ = static_cast<double>(ceiling_) / peak;
+        if (gain_ == 1.0) continue;
         worked = true;
-        for (int c = 0; c < channels_; ++c) audio[c][t] = std::clamp(audio[c][t] * gain_, -ceiling_, ceiling_);
+        for (int c = 0; c < channels_; ++c)  // the last rounding may go up
+            audio[c][t] = std::clamp(static_cast<float>(audio[c][t] * gain_), -ceiling_, ceiling_);
     }
     return worked;
 }

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+// SPDX-License-Identifier: GPL-3.0-or-later
 // The limiter: exact below its ceiling, never above it, and soon itself again.
 #include "serpent/limiter.h"
 

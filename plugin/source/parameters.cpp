@@ -7,7 +7,6 @@ namespace serpent::plugin {
 
 namespace {
 
-constexpr int version_hint = 1;  // of the parameter set, for Audio Units: parameters added later get a higher one
 constexpr juce::juce_wchar minus_sign = 0x2212;
 
 juce::NormalisableRange<float> logarithmic(float min, float max) {
@@ -54,7 +53,7 @@ juce::String text_with_unit(const juce::AudioProcessorParameter& parameter, floa
 }
 
 Parameter::Parameter(const Description& d)
-    : RangedAudioParameter(juce::ParameterID(d.id, version_hint), d.name,
+    : RangedAudioParameter(juce::ParameterID(d.id, d.version_hint), d.name,
                            juce::AudioProcessorParameterWithIDAttributes().withLabel(d.unit)),
       range_(d.range), kind_(d.kind), choices_(d.choices), decimals_(d.decimals), default_(range_.convertTo0to1(d.default_value)),
       normalised_(default_) {}
@@ -85,7 +84,7 @@ float Parameter::getValueForText(const juce::String& text) const {
 }
 
 ControlParameter::ControlParameter(int slot, int index)
-    : RangedAudioParameter(juce::ParameterID(juce::String(slot == 0 ? "a" : "b") + "_control_" + juce::String(index + 1), version_hint),
+    : RangedAudioParameter(juce::ParameterID(juce::String(slot == 0 ? "a" : "b") + "_control_" + juce::String(index + 1), 1),
                            juce::String(slot == 0 ? "A" : "B") + " Control " + juce::String(index + 1)),
       slot_name_(slot == 0 ? "A" : "B"), generic_name_("Control " + juce::String(index + 1)) {}
 
@@ -165,6 +164,9 @@ Parameters::Parameters(juce::AudioProcessor& owner) {
     mix = add({"mix", "Mix", "%", linear(0, 100), 100, Parameter::Kind::continuous, {}, 0});
     output_db = add({"output_db", "Output", "dB", linear(-24, 24), 0});
     bypass = add(toggle("bypass", "Bypass", false));
+    Parameter::Description output_guard = toggle("guard", "Output Guard", true);
+    output_guard.version_hint = 2;
+    guard = add(output_guard);
 }
 
 std::vector<float> Parameters::control_values(int slot_index, const Model& model) const {

@@ -34,6 +34,7 @@ public:
         Kind kind = Kind::continuous;
         juce::StringArray choices = {};
         int decimals = 1;
+        int version_hint = 1;  ///< of the parameter set that has it first, for Audio Units
     };
     explicit Parameter(const Description& description);
 
@@ -98,7 +99,7 @@ struct Parameters {
     Parameter *gate_on, *gate_threshold_db, *gate_release_ms;
     Parameter *model_on, *slot, *match, *normalise;
     Parameter *eq_on, *eq_low_db, *eq_mid_db, *eq_mid_hz, *eq_high_db;
-    Parameter *cabinet_on, *cabinet_db, *dc_block;
+    Parameter *cabinet_on, *cabinet_db, *dc_block, *guard;
     std::array<std::array<ControlParameter*, controls_per_slot>, slot_count> controls;
 
     std::vector<juce::RangedAudioParameter*> all;  ///< in the host's order

@@ -67,9 +67,10 @@ void Processor::setCurrentProgram(int program) {
 }
 
 void Processor::apply(State preset) {
-    const auto* bypass = parameters_.bypass;  // a preset is a sound, so it leaves the bypass alone
-    std::erase_if(preset.parameters, [&](const auto& entry) { return entry.first == bypass->getParameterID(); });
-    preset.parameters.emplace_back(bypass->getParameterID(), bypass->getValue());
+    for (const auto* kept : {parameters_.bypass, parameters_.guard}) {  // a preset is a sound, so it leaves these alone
+        std::erase_if(preset.parameters, [&](const auto& entry) { return entry.first == kept->getParameterID(); });
+        preset.parameters.emplace_back(kept->getParameterID(), kept->getValue());
+    }
     session_.restore(preset);
 }
 

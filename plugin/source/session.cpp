@@ -12,8 +12,6 @@ namespace serpent::plugin {
 
 namespace {
 
-constexpr double longest_tail_s = 60.0;
-
 std::size_t index(int slot) { return static_cast<std::size_t>(slot); }
 
 std::vector<float> defaults(const Model& model) {
@@ -37,10 +35,11 @@ Session::~Session() = default;
 
 void Session::prepare(double sample_rate_hz, int max_block, int in_channels, int out_channels) {
     const std::lock_guard lock(mutex_);
+    juce::String refused;
     try {
         chain_.prepare(sample_rate_hz, max_block, in_channels, out_channels);
     } catch (const Error& error) {
-        notice_ = message(error);
+        refused = message(error);
     }
     for (int slot = 0; slot < slot_count; ++slot) {  // one that an earlier channel layout refused
         const Holding<Capture> held = models_[index(slot)];
@@ -52,12 +51,13 @@ void Session::prepare(double sample_rate_hz, int max_block, int in_channels, int
         if (!capture || chain_.models.loaded(slot)) continue;
         try {
             chain_.models.hold_and_load(slot, capture->model, capture->loudness_db, parameters_.control_values(slot, *capture->model));
-            notice_.clear();
         } catch (const Error& error) {
-            notice_ = message(error);
+            refused = message(error);
         }
         chain_.models.release(slot);
     }
+    if (refused.isNotEmpty() || notice_ == refused_) tell(notice_, refused);
+    refused_ = refused;
     changed_();
 }
 
@@ -92,11 +92,19 @@ void Session::show_controls(int slot, const Capture* capture) {
     }
 }
 
+void Session::hold(int slot, Holding<Capture> holding) {
+    juce::String& problem = models_[index(slot)].problem;
+    if (holding.problem != problem) tell(problem, holding.problem);  // prepare() finds the same files missing again
+    models_[index(slot)] = std::move(holding);
+    double tail_s = 0.0;
+    for (const auto& held : models_)
+        if (held.content) tail_s = std::max(tail_s, held.content->tail_s);
+    models_tail_s_ = tail_s;
+}
+
 void Session::restore_model(int slot, const SourceFile& file) {
-    Holding<Capture>& held = models_[index(slot)];
     ++generation_[index(slot)];
     knobs_due_[index(slot)] = false;
-    held.loading = false;
     std::shared_ptr<const Capture> capture;
     juce::String problem;
     try {
@@ -109,7 +117,7 @@ void Session::restore_model(int slot, const SourceFile& file) {
     }
     if (!capture) chain_.models.hold_and_load(slot, nullptr, {}, {});
     show_controls(slot, capture.get());
-    held = {capture, capture ? SourceFile{} : file, problem, false};
+    hold(slot, {capture, capture ? SourceFile{} : file, problem, false});
 }
 
 void Session::restore_cabinet(const SourceFile& file) {
@@ -124,6 +132,7 @@ void Session::restore_cabinet(const SourceFile& file) {
         impulse = nullptr;
         chain_.cabinet.load(nullptr);
     }
+    tell(cabinet_.problem, problem);
     cabinet_ = {impulse, impulse ? SourceFile{} : file, problem, false};
 }
 
@@ -170,13 +179,13 @@ void Session::load_in_background(int slot, Knobs knobs, MakeCapture make) {
                     chain_.models.hold_and_load(slot, capture->model, capture->loudness_db,
                                                 knobs == Knobs::defaults ? defaults(*capture->model)
                                                                          : parameters_.control_values(slot, *capture->model));
-                    held = {capture, {}, {}, false};
+                    hold(slot, {capture, {}, {}, false});
                     knobs_due_[index(slot)] = true, knobs_[index(slot)] = knobs;
                 } catch (const std::exception& error) {
                     problem = message(error);
                     if (!knobs_due_[index(slot)]) chain_.models.release(slot);
                 }
-            held.problem = problem;  // the old sound stays
+            tell(held.problem, problem);  // the old sound stays
         }
         changed_();
     });
@@ -254,11 +263,11 @@ void Session::load_cabinet(const juce::File& file) {
             if (impulse) try {
                     chain_.cabinet.load(impulse->audio);
                     cabinet_ = {impulse, {}, {}, false};
-                    if (!impulse->audio->note.empty()) notice_ = juce::String::fromUTF8(impulse->audio->note.c_str());
+                    if (!impulse->audio->note.empty()) tell(notice_, juce::String::fromUTF8(impulse->audio->note.c_str()));
                 } catch (const std::exception& error) {
                     problem = juce::String(impulse->file.path) + ": " + message(error);
                 }
-            cabinet_.problem = problem;
+            tell(cabinet_.problem, problem);
         }
         changed_();
     });
@@ -279,7 +288,7 @@ void Session::set_rate_options(bool resample, int oversampling) {
         chain_.models.set_rate_options(resample ? RateMode::resample : RateMode::scale_dt, oversampling);
         resample_ = resample, oversampling_ = oversampling;
     } catch (const std::exception& error) {
-        notice_ = message(error);
+        tell(notice_, message(error));
     }
     changed_();
 }
@@ -305,9 +314,22 @@ juce::String Session::notice() const { const std::lock_guard lock(mutex_); retur
 void Session::set_notice(const juce::String& text) {
     {
         const std::lock_guard lock(mutex_);
-        notice_ = text;
+        tell(notice_, text);
     }
     changed_();
+}
+
+/// `place` is one of problems_.
+void Session::tell(juce::String& place, const juce::String& problem) {
+    place = problem;
+    const auto at = std::find(problems_.begin(), problems_.end(), &place);
+    if (problem.isNotEmpty()) std::rotate(at, at + 1, problems_.end());
+}
+
+juce::String Session::newest_problem() const {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::find_if(problems_.rbegin(), problems_.rend(), [](const juce::String* problem) { return problem->isNotEmpty(); });
+    return found == problems_.rend() ? juce::String() : **found;
 }
 
 void Session::dismiss_problems() {
@@ -318,14 +340,6 @@ void Session::dismiss_problems() {
         cabinet_.problem.clear();
     }
     changed_();
-}
-
-double Session::tail_s() const {
-    const std::lock_guard lock(mutex_);
-    double memory_s = 0.0;
-    for (const auto& held : models_)
-        if (held.content) memory_s = std::max(memory_s, held.content->memory_s);
-    return std::min(memory_s, longest_tail_s) + chain_.cabinet.length_s();
 }
 
 } // namespace serpent::plugin

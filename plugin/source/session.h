@@ -59,10 +59,13 @@ public:
     int program() const;
     /// A problem of no slot, such as a damaged session.
     juce::String notice() const;
+    /// What to tell the user: of the problems that there are the one that came last; empty: none.
+    juce::String newest_problem() const;
     void set_notice(const juce::String& text);
     void dismiss_problems();
     bool busy() const { return !loader_.idle(); }
-    double tail_s() const;
+    /// How long the sound goes on after the input. For the audio thread, too.
+    double tail_s() const noexcept { return models_tail_s_.load(std::memory_order_relaxed) + chain_.cabinet.length_s(); }
     /// Whether the user changed something that is no parameter, since the last call.
     bool take_touched() { return touched_.exchange(false); }
 
@@ -78,6 +81,8 @@ private:
     void restore_cabinet(const SourceFile& file);
     void restore_parameters(const State& state);
     void show_controls(int slot, const Capture* capture);
+    void hold(int slot, Holding<Capture> holding);
+    void tell(juce::String& place, const juce::String& problem);
 
     Parameters& parameters_;
     Chain& chain_;
@@ -93,7 +98,10 @@ private:
     bool resample_ = false;
     int oversampling_ = 1, program_ = 0;
     juce::String preset_, notice_;
+    juce::String refused_;  // what of notice_ is from prepare()
+    std::array<juce::String*, slot_count + 2> problems_{&notice_, &models_[0].problem, &models_[1].problem, &cabinet_.problem};  // the newest last
 
+    std::atomic<double> models_tail_s_{0.0};
     std::atomic<bool> touched_{false};
 
     Loader loader_;  // last: its jobs use the rest

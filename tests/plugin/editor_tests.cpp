@@ -261,3 +261,24 @@ TEST_CASE("an editor that shows what stands still draws nothing anew", "[editor]
     looks_moved(400, 0.0);
     CHECK(looks_moved(30, 0.0) == 0);
 }
+
+TEST_CASE("the bottom line says that the output guard works, for some seconds, and that it is off", "[editor]") {
+    Ready ready;
+    Editor editor(*ready.processor);
+    StatusLine* line = nullptr;
+    for_each(editor, [&](juce::Component& c) { line = line ? line : dynamic_cast<StatusLine*>(&c); });
+    REQUIRE(line);
+    const auto shown_after = [&](double amplitude) {
+        ready.play(sine(4800, amplitude));
+        editor.look_at_levels(1.0);
+        return line->guard();
+    };
+    CHECK(shown_after(1.0).isEmpty());
+    CHECK(shown_after(10.0).contains("+12 dBFS"));
+    picture(editor, "editor_guard");
+    for (int i = 0; i < 2; ++i) CHECK(shown_after(1.0).contains("+12 dBFS"));
+    for (int i = 0; i < 20; ++i) shown_after(1.0);  // its gain takes a second to be 1 again
+    CHECK(shown_after(1.0).isEmpty());
+    ready.parameters().guard->setValue(0.0f);
+    CHECK(shown_after(10.0).contains("off"));
+}

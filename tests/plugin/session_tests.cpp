@@ -2,6 +2,7 @@
 // Loading by hand: in the background, faded in, and never at the price of the sound that plays.
 #include "library/capture.h"
 #include "processor_fixture.h"
+#include "realtime/watch.h"
 #include "serpent/errors.h"
 
 #include <catch2/catch.hpp>
@@ -67,6 +68,58 @@ TEST_CASE("a bad model or response leaves the old sound and says why", "[session
     CHECK((ready.play(in) == before));
     ready.session().dismiss_problems();
     CHECK(ready.session().model(0).problem.isEmpty());
+}
+
+TEST_CASE("of many problems the newest is told, and the others after it", "[session]") {
+    Ready ready;
+    const auto newest = [&] { return ready.session().newest_problem(); };
+    CHECK(newest().isEmpty());
+    ready.session().load_model(1, juce::File("/nowhere/first.safetensors"));
+    ready.settle();
+    CHECK(newest().contains("first"));
+    ready.session().set_notice("second");
+    CHECK(newest() == "second");
+    ready.session().load_cabinet(juce::File("/nowhere/third.wav"));
+    ready.settle();
+    CHECK(newest().contains("third"));
+    ready.session().load_model(0, juce::File("/nowhere/fourth.safetensors"));
+    ready.settle();
+    CHECK(newest().contains("fourth"));
+    ready.session().load_model(1, juce::File("/nowhere/fifth.safetensors"));
+    ready.settle();
+    CHECK(newest().contains("fifth"));
+    ready.processor->prepareToPlay(48000, 256);
+    CHECK(newest().contains("fifth"));
+    ready.session().load_model(1, model_file("scream"));
+    ready.settle();
+    CHECK(newest().contains("fourth"));
+    ready.session().clear_model(0);
+    CHECK(newest().contains("third"));
+    ready.session().dismiss_problems();
+    CHECK(newest().isEmpty());
+}
+
+TEST_CASE("the tail is what is heard when the input falls silent, and telling it takes no lock", "[session]") {
+    Ready ready;
+    CHECK(ready.processor->getTailLengthSeconds() == 0.0);
+    for (const char* name : {"scream", "zamtube", "fuzzface", "opto", "zamcomp"}) {
+        CAPTURE(name);
+        ready.session().load_model(0, model_file(name));
+        ready.settle();
+        double tail_s = 0.0;
+        CHECK(forbidden_calls([&] { tail_s = ready.processor->getTailLengthSeconds(); }) == std::vector<std::string>{});
+        CHECK(tail_s <= 2.0);  // their slowest states last for minutes
+        ready.processor->reset();
+        const Samples loud = ready.play(sine(24000, 0.35)), silence = ready.play(Samples(24000 + static_cast<std::size_t>(48000.0 * tail_s), 0.0f));
+        double drift = ready.play(Samples(1, 0.0f))[0], heard = 0.0;  // below and above 20 Hz
+        for (std::size_t t = silence.size(); t-- > static_cast<std::size_t>(48000.0 * tail_s);) {
+            drift += 0.0026 * (silence[t] - drift);
+            heard = std::max(heard, std::abs(silence[t] - drift));
+        }
+        CHECK(heard <= 3e-4 * rms(loud));  // 90 dB below the loudest peak of noise, which is some 20 above a tone's rms
+    }
+    ready.session().clear_model(0);
+    CHECK(ready.processor->getTailLengthSeconds() == 0.0);
 }
 
 TEST_CASE("a missing model is kept, and found again with its knobs as they were", "[session]") {

@@ -22,7 +22,7 @@ TEST_CASE("the parameters' IDs are what sessions and automation refer to", "[sta
           "input_db gate_on gate_threshold_db gate_release_ms model_on slot match normalise "
           "a_control_1 a_control_2 a_control_3 a_control_4 a_control_5 a_control_6 a_control_7 a_control_8 "
           "b_control_1 b_control_2 b_control_3 b_control_4 b_control_5 b_control_6 b_control_7 b_control_8 "
-          "eq_on eq_low_db eq_mid_db eq_mid_hz eq_high_db cabinet_on cabinet_db dc_block mix output_db bypass");
+          "eq_on eq_low_db eq_mid_db eq_mid_hz eq_high_db cabinet_on cabinet_db dc_block mix output_db bypass guard");
 }
 
 TEST_CASE("a parameter gives back what it was given, and reads what it writes", "[state]") {

@@ -5,6 +5,7 @@
 #include "live/background.h"
 #include "live/loudspeaker_guard.h"
 #include "serpent/errors.h"
+#include "serpent/limiter.h"
 #include "stream/resampled.h"
 
 #include <algorithm>
@@ -40,7 +41,7 @@ struct Prepared {
     std::unique_ptr<Background> background;
     std::unique_ptr<Resampled> bridge;  // to the generator's rate; none at that rate
     int ahead_samples = 0;              // of the generator's rate
-    Limiter limiter;
+    Limiter limiter{0.98f};             // -0.2 dBFS
     LoopDetector loop;
     std::vector<float> mono;
     std::vector<std::vector<float>> unmixed;  // where there are more channels than outputs for them

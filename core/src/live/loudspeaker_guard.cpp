@@ -6,27 +6,6 @@
 
 namespace serpent {
 
-void Limiter::prepare(double sample_rate_hz, int channels) noexcept {
-    channels_ = channels;
-    gain_ = 1.0f;
-    rise_ = static_cast<float>(1.0 - std::exp(-1.0 / (0.1 * sample_rate_hz)));
-}
-
-bool Limiter::process(float* const* audio, int n) noexcept {
-    bool worked = false;
-    for (int t = 0; t < n; ++t) {
-        float peak = 0;
-        for (int c = 0; c < channels_; ++c) peak = std::max(peak, std::abs(audio[c][t]));
-        gain_ += rise_ * (1.0f - gain_);
-        if (gain_ > 0.9999f) gain_ = 1.0f;
-        if (peak * gain_ > ceiling) gain_ = ceiling / peak;
-        if (gain_ == 1.0f) continue;
-        worked = true;
-        for (int c = 0; c < channels_; ++c) audio[c][t] *= gain_;
-    }
-    return worked;
-}
-
 void LoopDetector::prepare(double sample_rate_hz, int max_block) {
     past_.assign(static_cast<std::size_t>(most_lag + max_block), 0.0f);
     written_ = 0;

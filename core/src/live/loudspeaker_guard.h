@@ -6,20 +6,6 @@
 
 namespace serpent {
 
-/// Keeps peaks below full scale: a gain that falls at once and rises over 100 ms. Below the ceiling samples pass
-/// unchanged, to the bit.
-class Limiter {
-public:
-    void prepare(double sample_rate_hz, int channels) noexcept;
-    /// True when it had to do something.
-    bool process(float* const* audio, int n) noexcept;
-
-private:
-    static constexpr float ceiling = 0.98f;
-    int channels_ = 0;
-    float gain_ = 1.0f, rise_ = 0.0f;
-};
-
 /// Finds out when the input is the output of up to some blocks ago, as when a cable or a patch bay leads it back: half a
 /// second of that is no coincidence.
 class LoopDetector {

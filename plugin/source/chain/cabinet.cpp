@@ -5,13 +5,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 namespace serpent::plugin {
 
 namespace {
 
-constexpr double change_s = 0.020;
 constexpr double speaker_band_hz = 5000.0;
 
 /// Makes any response about as loud as none: a flat one over a loudspeaker's band has gain 1. The measure is the integral of
@@ -43,15 +43,23 @@ juce::AudioBuffer<float> at_rate(const AudioBuffer& response, double rate_hz) {
 } // namespace
 
 struct Cabinet::Deck {
-    explicit Deck(juce::dsp::ConvolutionMessageQueue& queue) : convolution(queue) {}
-    juce::dsp::Convolution convolution;
-    bool empty = true;                  // the unchanged input
+    /// JUCE's queue takes messages from one thread at a time, and Convolution::reset() sends one: so each has its own, which the
+    /// control side uses until it hands the deck over, and the audio thread from then on.
+    struct Engine {
+        static constexpr int most_messages = 16;  // beyond that they are dropped, which loses nothing here
+        juce::dsp::ConvolutionMessageQueue queue{most_messages};
+        juce::dsp::Convolution convolution{queue};
+    };
+    std::optional<Engine> engine;       // none: the unchanged input
     std::atomic<bool> finished{false};  // set by the audio thread as the last thing it does to a deck
 
     void process(Block io) noexcept {
-        if (empty) return;
+        if (!engine) return;
         const juce::dsp::ProcessContextReplacing<float> context(io);
-        convolution.process(context);
+        engine->convolution.process(context);
+    }
+    void reset() noexcept {
+        if (engine) engine->convolution.reset();
     }
 };
 
@@ -59,15 +67,15 @@ Cabinet::Cabinet() = default;
 Cabinet::~Cabinet() = default;
 
 std::unique_ptr<Cabinet::Deck> Cabinet::make_deck() const {
-    auto deck = std::make_unique<Deck>(const_cast<juce::SharedResourcePointer<juce::dsp::ConvolutionMessageQueue>&>(queue_).get());
+    auto deck = std::make_unique<Deck>();
     if (!response_) return deck;
     using Convolution = juce::dsp::Convolution;
     const bool stereo = response_->channels.size() > 1;
-    deck->convolution.loadImpulseResponse(at_rate(*response_, spec_.sampleRate), spec_.sampleRate,
-                                          stereo ? Convolution::Stereo::yes : Convolution::Stereo::no, Convolution::Trim::no,
-                                          Convolution::Normalise::no);
-    deck->convolution.prepare(spec_);  // waits for the response, so that it plays from the first sample
-    deck->empty = false;
+    Convolution& convolution = deck->engine.emplace().convolution;
+    convolution.loadImpulseResponse(at_rate(*response_, spec_.sampleRate), spec_.sampleRate,
+                                    stereo ? Convolution::Stereo::yes : Convolution::Stereo::no, Convolution::Trim::no,
+                                    Convolution::Normalise::no);
+    convolution.prepare(spec_);  // waits for the response, so that it plays from the first sample
     return deck;
 }
 
@@ -141,7 +149,7 @@ void Cabinet::reset() noexcept {
     pick_up();
     finish_fade();
     heard_ = false;
-    if (playing_ && !playing_->empty) playing_->convolution.reset();
+    if (playing_) playing_->reset();
 }
 
 } // namespace serpent::plugin

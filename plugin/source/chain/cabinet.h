@@ -41,7 +41,6 @@ private:
     std::shared_ptr<const AudioBuffer> response_;
     juce::dsp::ProcessSpec spec_{0.0, 0, 0};
     std::vector<std::unique_ptr<Deck>> decks_;
-    juce::SharedResourcePointer<juce::dsp::ConvolutionMessageQueue> queue_;
 
     std::atomic<Deck*> waiting_{nullptr};
     std::atomic<bool> loaded_{false};

@@ -10,7 +10,7 @@ namespace {
 
 constexpr double trim_ramp_s = 0.02;
 constexpr float dc_corner_hz = 7.0f;
-constexpr float gate_ratio = 10.0f, gate_attack_ms = 1.0f;
+constexpr float loudest_answer = 1e5f;  // of a model that an accident at its input has shaken
 constexpr int most_latency_samples = 8192;
 
 Block part_of(juce::AudioBuffer<float>& buffer, const Block& like) {
@@ -29,11 +29,12 @@ void delay(Delay& line, Block io, int samples) noexcept {
     line.process(context);
 }
 
-void clear_not_finite(Block io) noexcept {
+/// Takes away what is not finite, and what is so large that everything after it would be long in forgetting it.
+void tame(Block io, float largest) noexcept {
     for (std::size_t c = 0; c < io.getNumChannels(); ++c) {
         float* samples = io.getChannelPointer(c);
         for (std::size_t t = 0; t < io.getNumSamples(); ++t)
-            if (!std::isfinite(samples[t])) samples[t] = 0.0f;
+            samples[t] = std::isfinite(samples[t]) ? std::clamp(samples[t], -largest, largest) : 0.0f;
     }
 }
 
@@ -50,12 +51,12 @@ void Chain::prepare(double sample_rate_hz, int max_block, int in_channels, int o
         gain->prepare(spec);
     }
     gate_.prepare(spec);
-    gate_.setRatio(gate_ratio);
-    gate_.setAttack(gate_attack_ms);
+    guard_.prepare(sample_rate_hz, out_channels);
     equalizer_.prepare(spec);
     *dc_block_.state = juce::dsp::IIR::ArrayCoefficients<float>::makeFirstOrderHighPass(sample_rate_hz, dc_corner_hz);
     dc_block_.prepare(spec);
-    for (Fader* fader : {&gate_fader_, &equalizer_fader_, &cabinet_fader_, &dc_fader_}) fader->prepare(sample_rate_hz, max_block, out_channels);
+    for (Fader* fader : {&gate_fader_, &equalizer_fader_, &cabinet_fader_, &dc_fader_, &guard_fader_})
+        fader->prepare(sample_rate_hz, max_block, out_channels);
     for (auto* value : {&mix_, &bypassed_, &model_share_}) value->reset(sample_rate_hz, trim_ramp_s);
     for (Delay* line : {&dry_delay_, &model_delay_}) {
         line->setMaximumDelayInSamples(most_latency_samples);
@@ -74,6 +75,8 @@ EqualizerSettings Chain::equalizer_settings() const noexcept {
     return {p.eq_low_db->plain(), p.eq_mid_db->plain(), p.eq_mid_hz->plain(), p.eq_high_db->plain()};
 }
 
+float Chain::cabinet_gain_db() const noexcept { return cabinet.loaded() ? parameters_.cabinet_db->plain() : 0.0f; }
+
 void Chain::start_afresh() noexcept {
     const Parameters& p = parameters_;
     models.snap();
@@ -83,13 +86,13 @@ void Chain::start_afresh() noexcept {
     bypassed_.setCurrentAndTargetValue(bypass_ ? 1.0f : 0.0f);
     input_gain_.setGainDecibels(p.input_db->plain());
     output_gain_.setGainDecibels(p.output_db->plain());
-    cabinet_gain_.setGainDecibels(p.cabinet_db->plain());
+    cabinet_gain_.setGainDecibels(cabinet_gain_db());
     for (auto* gain : {&input_gain_, &output_gain_, &cabinet_gain_}) gain->reset();
-    gate_.reset(), equalizer_.reset(), dc_block_.reset(), cabinet.reset();
+    gate_.reset(), equalizer_.reset(), dc_block_.reset(), cabinet.reset(), guard_.reset();
     dry_delay_.reset(), model_delay_.reset();
     equalizer_.snap(equalizer_settings());
     gate_fader_.snap(p.gate_on->on()), equalizer_fader_.snap(p.eq_on->on());
-    cabinet_fader_.snap(p.cabinet_on->on()), dc_fader_.snap(p.dc_block->on());
+    cabinet_fader_.snap(p.cabinet_on->on()), dc_fader_.snap(p.dc_block->on()), guard_fader_.snap(p.guard->on());
 }
 
 void Chain::process(Block io, bool bypassed) noexcept {
@@ -103,7 +106,7 @@ void Chain::process(Block io, bool bypassed) noexcept {
 void Chain::process_part(Block io) noexcept {
     if (fresh_.exchange(false, std::memory_order_relaxed)) start_afresh();
     Block in = io.getSubsetChannelBlock(0, in_channels_);
-    clear_not_finite(in);
+    tame(in, loudest_input);
     Block dry = part_of(dry_, io);
     for (std::size_t c = 0; c < out_channels_; ++c)
         dry.getSingleChannelBlock(c).copyFrom(in.getSingleChannelBlock(std::min(c, in_channels_ - 1)));
@@ -113,19 +116,20 @@ void Chain::process_part(Block io) noexcept {
     input_meter.measure(in);
     play_gate(in);
     play_models(in);
+    tame(in, loudest_answer);
     for (std::size_t c = in_channels_; c < out_channels_; ++c) io.getSingleChannelBlock(c).copyFrom(io.getSingleChannelBlock(0));
     play_after_models(io);
     delay(dry_delay_, dry, models.latency_samples());
     mix_with(dry, io);
+    play_guard(io);
+    pass_bypassed(dry, io);
     output_meter.measure(io);
 }
 
 void Chain::play_gate(Block io) noexcept {
-    const float threshold_db = parameters_.gate_threshold_db->plain(), release_ms = parameters_.gate_release_ms->plain();
-    if (threshold_db != gate_threshold_db_) gate_.setThreshold(gate_threshold_db_ = threshold_db);
-    if (release_ms != gate_release_ms_) gate_.setRelease(gate_release_ms_ = release_ms);
-    gate_fader_.run(io, parameters_.gate_on->on(),
-                    [this](Block block) { gate_.process(juce::dsp::ProcessContextReplacing<float>(block)); },
+    const Parameters& p = parameters_;
+    gate_fader_.run(io, p.gate_on->on(),
+                    [&](Block block) { gate_.process(block, p.gate_threshold_db->plain(), p.gate_release_ms->plain()); },
                     [this] { gate_.reset(); });
 }
 
@@ -157,18 +161,17 @@ void Chain::play_models(Block io) noexcept {
 void Chain::play_after_models(Block io) noexcept {
     const Parameters& p = parameters_;
     equalizer_fader_.run(io, p.eq_on->on(), [&](Block block) { equalizer_.process(block, equalizer_settings()); },
-                         [this] { equalizer_.reset(); });
+                         [this] { equalizer_.reset(), equalizer_.snap(equalizer_settings()); });
     cabinet_fader_.run(io, p.cabinet_on->on(), [&](Block block) {
-        const bool loaded = cabinet.loaded();
+        const float gain_db = cabinet_gain_db();
         cabinet.process(block);
-        cabinet_gain_.setGainDecibels(loaded ? p.cabinet_db->plain() : 0.0f);
+        cabinet_gain_.setGainDecibels(gain_db);
         cabinet_gain_.process(juce::dsp::ProcessContextReplacing<float>(block));
     }, [this] { cabinet.reset(); });
     dc_fader_.run(io, p.dc_block->on(), [this](Block block) { dc_block_.process(juce::dsp::ProcessContextReplacing<float>(block)); },
                   [this] { dc_block_.reset(); });
 }
 
-/// The mix, the output trim, and the bypass, which is the input as it came.
 void Chain::mix_with(Block dry, Block io) noexcept {
     mix_.setTargetValue(parameters_.mix->plain() / 100.0f);
     if (mix_.isSmoothing() || mix_.getTargetValue() < 1.0f)
@@ -181,7 +184,18 @@ void Chain::mix_with(Block dry, Block io) noexcept {
         }
     output_gain_.setGainDecibels(parameters_.output_db->plain());
     output_gain_.process(juce::dsp::ProcessContextReplacing<float>(io));
+}
 
+void Chain::play_guard(Block io) noexcept {
+    guard_fader_.run(io, parameters_.guard->on(), [this](Block block) {
+        std::array<float*, most_channels> channels{};
+        for (std::size_t c = 0; c < block.getNumChannels(); ++c) channels[c] = block.getChannelPointer(c);
+        if (guard_.process(channels.data(), static_cast<int>(block.getNumSamples()))) guarded_.store(true, std::memory_order_relaxed);
+    }, [this] { guard_.reset(); });
+}
+
+/// The bypass is the input as it came, which the guard leaves alone.
+void Chain::pass_bypassed(Block dry, Block io) noexcept {
     bypassed_.setTargetValue(bypass_ ? 1.0f : 0.0f);
     if (!bypassed_.isSmoothing() && bypassed_.getTargetValue() == 0.0f) return;
     for (std::size_t t = 0; t < io.getNumSamples(); ++t) {

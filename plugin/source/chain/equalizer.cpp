@@ -9,8 +9,7 @@ namespace {
 
 constexpr float low_hz = 120.0f, high_hz = 3500.0f;
 constexpr float shelf_q = 0.7f, bell_q = 0.8f;
-constexpr std::size_t smoothing_step = 32;  // samples between coefficient updates while a knob moves
-constexpr double ramp_s = 0.03;
+constexpr std::size_t fade_step = 32;  // samples in which a fade begins or ends
 
 using Coefficients = juce::dsp::IIR::ArrayCoefficients<float>;  // arrays, so that nothing is allocated
 using Bands = std::array<std::array<float, 6>, 3>;
@@ -35,52 +34,71 @@ std::vector<double> equalizer_gains_db(const EqualizerSettings& settings, const 
     return gains;
 }
 
+void Equalizer::Bank::set(const EqualizerSettings& wanted, double rate_hz) noexcept {
+    const Bands bands = bands_of(settings = wanted, rate_hz);
+    for (std::size_t i = 0; i < filters.size(); ++i) *filters[i].state = bands[i];
+}
+
+void Equalizer::Bank::process(Block io) noexcept {
+    const juce::dsp::ProcessContextReplacing<float> context(io);
+    for (Filter& filter : filters) filter.process(context);
+}
+
 void Equalizer::prepare(const juce::dsp::ProcessSpec& spec) {
     sample_rate_hz_ = spec.sampleRate;
-    for (Filter* filter : {&low_, &mid_, &high_}) {
-        *filter->state = Coefficients::makeAllPass(spec.sampleRate, 0.25f * static_cast<float>(spec.sampleRate));  // second order: room
-        filter->prepare(spec);
-    }
-    for (auto& value : values_) value.reset(spec.sampleRate, ramp_s);
+    for (Bank& bank : banks_)
+        for (Filter& filter : bank.filters) {
+            *filter.state = Coefficients::makeAllPass(spec.sampleRate, 0.25f * static_cast<float>(spec.sampleRate));  // second order: room
+            filter.prepare(spec);
+        }
+    share_.reset(spec.sampleRate, change_s);
+    faded_in_.setSize(static_cast<int>(spec.numChannels), static_cast<int>(spec.maximumBlockSize));
     snap({});
 }
 
 void Equalizer::reset() noexcept {
-    for (Filter* filter : {&low_, &mid_, &high_}) filter->reset();
-}
-
-void Equalizer::aim(const EqualizerSettings& s) noexcept {
-    const std::array<float, value_count> targets{s.low_db, s.mid_db, s.mid_hz, s.high_db};
-    for (std::size_t i = 0; i < targets.size(); ++i) values_[i].setTargetValue(targets[i]);
+    for (Filter& filter : banks_[playing_].filters) filter.reset();
+    share_.setCurrentAndTargetValue(0.0f);
 }
 
 void Equalizer::snap(const EqualizerSettings& settings) noexcept {
-    aim(settings);
-    for (auto& value : values_) value.setCurrentAndTargetValue(value.getTargetValue());
-    update_filters();
-}
-
-void Equalizer::update_filters() noexcept {
-    const auto now = [&](Value v) { return values_[v].getCurrentValue(); };
-    const Bands bands = bands_of({now(low_db), now(mid_db), now(mid_hz), now(high_db)}, sample_rate_hz_);
-    *low_.state = bands[0], *mid_.state = bands[1], *high_.state = bands[2];
+    banks_[playing_].set(settings, sample_rate_hz_);
+    share_.setCurrentAndTargetValue(0.0f);
 }
 
 void Equalizer::process(Block io, const EqualizerSettings& settings) noexcept {
-    aim(settings);
-    const auto moves = [](const auto& value) { return value.isSmoothing(); };
     for (std::size_t done = 0; done < io.getNumSamples();) {
-        const bool moving = std::any_of(values_.begin(), values_.end(), moves);
-        const std::size_t n = moving ? std::min(smoothing_step, io.getNumSamples() - done) : io.getNumSamples() - done;
-        if (moving) {
-            for (auto& value : values_) value.skip(static_cast<int>(n));
-            update_filters();
+        std::size_t n = io.getNumSamples() - done;
+        if (!share_.isSmoothing() && !(settings == banks_[playing_].settings)) {
+            Bank& coming = banks_[1 - playing_];
+            coming.set(settings, sample_rate_hz_);
+            for (Filter& filter : coming.filters) filter.reset();
+            share_.setCurrentAndTargetValue(0.0f);
+            share_.setTargetValue(1.0f);
         }
-        Block part = io.getSubBlock(done, n);
-        const juce::dsp::ProcessContextReplacing<float> context(part);
-        low_.process(context), mid_.process(context), high_.process(context);
+        if (share_.isSmoothing()) {
+            n = std::min(n, fade_step);
+            fade(io.getSubBlock(done, n));
+        } else {
+            banks_[playing_].process(io.getSubBlock(done, n));
+        }
         done += n;
     }
+}
+
+void Equalizer::fade(Block io) noexcept {
+    Block fresh = Block(faded_in_).getSubsetChannelBlock(0, io.getNumChannels()).getSubBlock(0, io.getNumSamples());
+    fresh.copyFrom(io);
+    banks_[playing_].process(io);
+    banks_[1 - playing_].process(fresh);
+    for (std::size_t t = 0; t < io.getNumSamples(); ++t) {
+        const float share = eased(share_.getNextValue());
+        for (std::size_t c = 0; c < io.getNumChannels(); ++c) {
+            float& sample = io.getChannelPointer(c)[t];
+            sample += share * (fresh.getChannelPointer(c)[t] - sample);
+        }
+    }
+    if (!share_.isSmoothing()) playing_ = 1 - playing_;
 }
 
 } // namespace serpent::plugin

@@ -17,23 +17,32 @@ struct EqualizerSettings {
 /// What it does at these frequencies, in dB, to be drawn. May allocate.
 std::vector<double> equalizer_gains_db(const EqualizerSettings& settings, const std::vector<double>& frequencies_hz, double rate_hz);
 
+/// New settings are those of a second set of filters, which fades in; settings that come meanwhile wait for its end. A filter whose
+/// coefficients move rings and clicks, however small the steps are.
 class Equalizer {
 public:
     void prepare(const juce::dsp::ProcessSpec& spec);
     void reset() noexcept;
+    /// Goes to the settings at once.
     void snap(const EqualizerSettings& settings) noexcept;
     void process(Block io, const EqualizerSettings& settings) noexcept;
 
 private:
     using Filter = juce::dsp::ProcessorDuplicator<juce::dsp::IIR::Filter<float>, juce::dsp::IIR::Coefficients<float>>;
-    enum Value { low_db, mid_db, mid_hz, high_db, value_count };
 
-    void aim(const EqualizerSettings& settings) noexcept;
-    void update_filters() noexcept;
+    struct Bank {
+        std::array<Filter, 3> filters;  // low, middle, high
+        EqualizerSettings settings;
+        void set(const EqualizerSettings& settings, double rate_hz) noexcept;
+        void process(Block io) noexcept;
+    };
+    void fade(Block io) noexcept;
 
     double sample_rate_hz_ = 48000.0;
-    std::array<juce::SmoothedValue<float>, value_count> values_;
-    Filter low_, mid_, high_;
+    std::array<Bank, 2> banks_;
+    std::size_t playing_ = 0;  // of them; the other is coming, or idle
+    juce::SmoothedValue<float> share_;  // of coming_, while it moves
+    juce::AudioBuffer<float> faded_in_;
 };
 
 } // namespace serpent::plugin

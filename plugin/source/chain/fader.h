@@ -8,7 +8,10 @@ namespace serpent::plugin {
 
 using Block = juce::dsp::AudioBlock<float>;
 
-inline constexpr double fade_s = 0.010;
+inline constexpr double fade_s = 0.010, change_s = 0.020;
+
+/// A ramp from 0 to 1 without corners.
+inline float eased(float ramp) noexcept { return ramp * ramp * (3.0f - 2.0f * ramp); }
 
 /// Blends between what comes in and what a part makes of it, linearly over 10 ms. A part that is off costs nothing.
 class Fader {

@@ -247,6 +247,8 @@ void Actions::settings_menu(juce::Component& at) {
     juce::PopupMenu menu;
     menu.addSubMenu("Window size", size_menu());
     menu.addSubMenu("Sample rate", rate_menu());
+    auto* guard = processor_.parameters().guard;
+    menu.addItem("Output guard at +12 dBFS", true, guard->on(), [guard] { set_by_user(*guard, guard->on() ? 0.0f : 1.0f); });
     menu.addSeparator();
     menu.addItem(juce::String("Serpent ") + JucePlugin_VersionString, false, false, nullptr);
     menu.setLookAndFeel(&at.getLookAndFeel());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "editor/header.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace serpent::plugin {
@@ -122,9 +123,18 @@ void StatusLine::refresh(double seconds) {
     const int latency = processor_.getLatencySamples();
     rates << "   Latency " << (latency == 0 || !(host_hz > 0.0) ? juce::String("0") : juce::String(1000.0 * latency / host_hz, 1) + " ms");
     const juce::String load = "Model CPU " + juce::String(100.0 * processor_.chain().models.load(), 1) + " %";
-    if (rates == rates_ && load == load_) return;
-    rates_ = rates, load_ = load;
+    const juce::String guard = look_at_guard();
+    if (rates == rates_ && load == load_ && guard == guard_) return;
+    rates_ = rates, load_ = load, guard_ = guard;
     repaint();
+}
+
+/// Shown for some seconds, so that a single peak is seen.
+juce::String StatusLine::look_at_guard() {
+    constexpr int looks_shown = 6;
+    looks_since_guarded_ = processor_.chain().take_guarded() ? 0 : std::min(looks_since_guarded_ + 1, looks_shown);
+    if (!processor_.parameters().guard->on()) return "Output guard off";
+    return looks_since_guarded_ < looks_shown ? "Output guard: held at +12 dBFS" : "";
 }
 
 void StatusLine::paint(juce::Graphics& g) {
@@ -133,6 +143,8 @@ void StatusLine::paint(juce::Graphics& g) {
     const auto area = getLocalBounds().reduced(8, 0);
     g.drawText(rates_, area, juce::Justification::centredLeft);
     g.drawText(load_, area.withTrimmedRight(18), juce::Justification::centredRight);
+    g.setColour(colour::amber);
+    g.drawText(guard_, area.withTrimmedRight(150), juce::Justification::centredRight);
 }
 
 // --- problems -------------------------------------------------------------------------------------------------------------
@@ -152,22 +164,14 @@ Banner::Banner(Processor& processor, Actions& actions) : processor_(processor), 
 }
 
 void Banner::update() {
-    juce::String problem = processor_.session().notice();
-    bool missing = false;
-    const auto consider = [&](const juce::String& text, bool is_missing) {
-        if (problem.isEmpty()) problem = text;
-        missing = missing || is_missing;
-    };
-    for (int slot = 0; slot < slot_count; ++slot) {
-        const auto held = processor_.session().model(slot);
-        consider(held.problem, !held.content && !held.wanted.empty());
-    }
-    const auto cabinet = processor_.session().cabinet();
-    consider(cabinet.problem, !cabinet.content && !cabinet.wanted.empty());
+    const juce::String problem = processor_.session().newest_problem();
+    const auto missing = [](const auto& held) { return !held.content && !held.wanted.empty(); };
+    bool some_missing = missing(processor_.session().cabinet());
+    for (int slot = 0; slot < slot_count; ++slot) some_missing = some_missing || missing(processor_.session().model(slot));
     text_.setText(problem, juce::dontSendNotification);
     text_.setTitle(problem);
     text_.setTooltip(problem);
-    locate_.setVisible(missing);
+    locate_.setVisible(some_missing);
     setVisible(problem.isNotEmpty());
     resized();
 }

@@ -31,11 +31,16 @@ public:
     explicit StatusLine(Processor& processor) : processor_(processor) { setInterceptsMouseClicks(false, false); }
     void refresh(double seconds);
     void paint(juce::Graphics&) override;
+    /// What the output guard does; empty: nothing.
+    const juce::String& guard() const { return guard_; }
 
 private:
+    juce::String look_at_guard();
+
     Processor& processor_;
-    juce::String rates_, load_;
+    juce::String rates_, load_, guard_;
     double since_look_s_ = 1.0;
+    int looks_since_guarded_ = 100;  // long ago
 };
 
 /// What went wrong, in words, and what to do about it. Invisible while there is nothing to say.

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <random>
 #include <vector>
 
@@ -15,6 +16,12 @@ namespace serpent::plugin {
 namespace {
 
 constexpr double reference_db = -18.0;
+constexpr double loudness_s = 2.0;
+constexpr double tail_level_db = -9.0, tail_share = 3.1623e-5;  // -90 dB
+constexpr double lowest_audible_hz = 20.0;
+constexpr double tail_step_s = 0.1, longest_tail_s = 30.0;
+constexpr std::size_t tail_quiet_steps = 5;  // so long below tail_share, it is over
+constexpr int tail_loud_steps = 5;
 
 SourceFile finished(SourceFile file, juce::MemoryBlock bytes) {
     file.sha256 = sha256_of(bytes);
@@ -25,11 +32,9 @@ SourceFile finished(SourceFile file, juce::MemoryBlock bytes) {
 
 SourceFile described(const juce::File& file) { return {file.getFileNameWithoutExtension(), file.getFullPathName(), {}, {}}; }
 
-/// For models that do not say: two seconds of brownish noise at -18 dBFS, whose spectrum is nearer to an instrument's than
-/// white.
-double measured_loudness_db(const std::shared_ptr<const Model>& model) {
-    const auto rate = static_cast<std::size_t>(model->config.sample_rate);
-    std::vector<float> noise(2 * rate);
+/// Brownish noise, whose spectrum is nearer to an instrument's than white.
+std::vector<float> noise(std::size_t samples, double rms_db) {
+    std::vector<float> noise(samples);
     std::mt19937 random(1);
     double low = 0.0, sum = 0.0;
     for (float& x : noise) {
@@ -37,20 +42,64 @@ double measured_loudness_db(const std::shared_ptr<const Model>& model) {
         x = static_cast<float>(low);
         sum += low * low;
     }
-    const auto gain = static_cast<float>(std::pow(10.0, reference_db / 20.0) / std::sqrt(sum / static_cast<double>(noise.size())));
+    const auto gain = static_cast<float>(std::pow(10.0, rms_db / 20.0) / std::sqrt(sum / static_cast<double>(noise.size())));
     for (float& x : noise) x *= gain;
-    Stream stream(model);
-    const int channels = stream.channels();
-    stream.prepare(model->config.sample_rate, static_cast<int>(noise.size()));
-    std::vector<std::vector<float>> out(static_cast<std::size_t>(channels), noise);
+    return noise;
+}
+
+using Channels = std::vector<std::vector<float>>;
+
+/// What the stream, prepared for that many samples, makes of `in` on all its channels.
+Channels play(Stream& stream, const std::vector<float>& in) {
+    Channels out(static_cast<std::size_t>(stream.channels()), in);
     std::vector<float*> pointers;
     for (auto& channel : out) pointers.push_back(channel.data());
-    stream.process(pointers.data(), pointers.data(), static_cast<int>(noise.size()));
+    stream.process(pointers.data(), pointers.data(), static_cast<int>(in.size()));
+    return out;
+}
+
+/// For models that do not say: of two seconds of noise.
+double measured_loudness_db(const std::shared_ptr<const Model>& model) {
+    const auto samples = static_cast<std::size_t>(loudness_s * model->config.sample_rate);
+    Stream stream(model);
+    stream.prepare(model->config.sample_rate, static_cast<int>(samples));
     double energy = 0.0;
-    for (const auto& channel : out)
+    for (const auto& channel : play(stream, noise(samples, reference_db)))
         for (const float y : channel) energy += static_cast<double>(y) * y;
-    energy /= static_cast<double>(noise.size()) * channels;
+    energy /= static_cast<double>(samples) * stream.channels();
     return energy > 1e-12 && std::isfinite(energy) ? 10.0 * std::log10(energy) : reference_db;
+}
+
+/// Loud noise, then silence. What a model's slowest states do for minutes is a drift that nobody hears: what counts is above 20 Hz.
+double measured_tail_s(const std::shared_ptr<const Model>& model) {
+    const double rate_hz = model->config.sample_rate;
+    const auto samples = static_cast<std::size_t>(tail_step_s * rate_hz);
+    Stream stream(model);
+    stream.prepare(rate_hz, static_cast<int>(samples));
+    const std::vector<float> loud = noise(samples, tail_level_db), silence(samples, 0.0f);
+    std::vector<double> drift;  // of each channel: what is below 20 Hz
+    for (const auto& channel : play(stream, {0.0f})) drift.push_back(channel[0]);
+    const double follow = 1.0 - std::exp(-2.0 * std::numbers::pi * lowest_audible_hz / rate_hz);
+    const auto audible = [&](const Channels& out, std::size_t t) {
+        double largest = 0.0;
+        for (std::size_t c = 0; c < out.size(); ++c) {
+            drift[c] += follow * (out[c][t] - drift[c]);
+            largest = std::max(largest, std::abs(out[c][t] - drift[c]));
+        }
+        return largest;
+    };
+    double peak = 0.0;
+    for (int step = 0; step < tail_loud_steps; ++step) {
+        const Channels out = play(stream, loud);
+        for (std::size_t t = 0; t < samples; ++t) peak = std::max(peak, audible(out, t));
+    }
+    std::size_t tail = 0, at = 0;
+    while (at < tail + tail_quiet_steps * samples && static_cast<double>(at) < longest_tail_s * rate_hz) {
+        const Channels out = play(stream, silence);
+        for (std::size_t t = 0; t < samples; ++t, ++at)
+            if (audible(out, t) > tail_share * peak) tail = at + 1;
+    }
+    return static_cast<double>(tail) / rate_hz;
 }
 
 } // namespace
@@ -69,6 +118,7 @@ std::shared_ptr<const Capture> make_capture(SourceFile file, juce::MemoryBlock b
     // A figure beyond all reason would blow up ears.
     capture->loudness_db = std::clamp(stated ? *stated : measured_loudness_db(capture->model), -60.0, 20.0);
     capture->memory_s = memory_s(*capture->model);
+    capture->tail_s = measured_tail_s(capture->model);
     capture->file = finished(std::move(file), std::move(bytes));
     return capture;
 }

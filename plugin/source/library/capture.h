@@ -16,6 +16,7 @@ struct Capture {
     double loudness_db = 0.0;         ///< of its output for an input at -18 dBFS rms
     bool loudness_measured = false;   ///< here, since its metadata does not say
     double memory_s = 0.0;            ///< how long it takes to forget, estimated
+    double tail_s = 0.0;              ///< how long it sounds on when its input falls silent, measured: until 90 dB below what was
 
     /// What to show: the name in its metadata, else that of its file.
     juce::String title() const;

@@ -18,18 +18,21 @@ namespace HWY_NAMESPACE {
 struct ScanTile {
     const float* A;
     const float *dt, *x, *B, *C, *q;
-    float *h, *y, *h_series, *q_series;
+    float *h, *h_low, *y, *h_series, *q_series;
     std::ptrdiff_t channel_step, bc_step, h_step, q_step;  // floats from one sample to the next
     float D;
     bool first;  // the tile with the channel's first state: it starts y and stores a tied q
 };
 
-template <int kStates, bool kTied, bool kEma, bool kOutput, bool kKnownQ>
+template <int kStates, bool kTied, bool kEma, bool kOutput, bool kKnownQ, bool kCompensated>
 HWY_INLINE void scan_tile(int steps, const ScanTile& p) {
     const LaneTag d;
     constexpr int kDecays = kTied ? 1 : kStates;
-    LaneVec h[kStates], a[kDecays];
-    for (int n = 0; n < kStates; ++n) h[n] = hn::Load(d, p.h + n * kRow);
+    LaneVec h[kStates], low[kStates], a[kDecays];
+    for (int n = 0; n < kStates; ++n) {
+        h[n] = hn::Load(d, p.h + n * kRow);
+        low[n] = kCompensated ? hn::Load(d, p.h_low + n * kRow) : hn::Zero(d);
+    }
     for (int n = 0; n < kDecays; ++n) a[n] = hn::Set(d, p.A[n]);
     for (int t = 0; t < steps; ++t) {
         const LaneVec dt = hn::Load(d, p.dt + t * p.channel_step);
@@ -43,8 +46,12 @@ HWY_INLINE void scan_tile(int steps, const ScanTile& p) {
         for (int n = 0; n < kStates; ++n) {
             const LaneVec b = hn::Load(d, p.B + t * p.bc_step + n * kRow);
             const LaneVec qn = q[kTied ? 0 : n];
-            h[n] = kEma ? hn::MulAdd(qn, hn::NegMulAdd(b, x, h[n]), h[n])
-                        : hn::Add(h[n], hn::MulAdd(qn, h[n], hn::Mul(dtx, b)));
+            if constexpr (kCompensated)
+                add_compensated(d, kEma ? hn::MulAdd(qn, hn::NegMulAdd(b, x, h[n]), low[n])
+                                        : hn::MulAdd(qn, h[n], hn::MulAdd(dtx, b, low[n])), &h[n], &low[n]);
+            else
+                h[n] = kEma ? hn::MulAdd(qn, hn::NegMulAdd(b, x, h[n]), h[n])
+                            : hn::Add(h[n], hn::MulAdd(qn, h[n], hn::Mul(dtx, b)));
         }
         if constexpr (kOutput) {
             LaneVec y = p.first ? hn::Mul(hn::Set(d, p.D), x) : hn::Load(d, p.y + t * p.channel_step);
@@ -54,11 +61,15 @@ HWY_INLINE void scan_tile(int steps, const ScanTile& p) {
                 for (int n = 0; n < kStates; ++n) hn::Store(h[n], d, p.h_series + t * p.h_step + n * kRow);
         }
     }
-    for (int n = 0; n < kStates; ++n) hn::Store(h[n], d, p.h + n * kRow);
+    for (int n = 0; n < kStates; ++n) {
+        hn::Store(h[n], d, p.h + n * kRow);
+        if constexpr (kCompensated) hn::Store(low[n], d, p.h_low + n * kRow);
+    }
 }
 
-template <bool kTied, bool kEma, bool kOutput, bool kKnownQ>
-void scan_all(const LaneScanShape& s, const LaneScanInputs& in, float* h, float* y, float* h_series, float* q_series) {
+template <bool kTied, bool kEma, bool kOutput, bool kKnownQ, bool kCompensated>
+void scan_all(const LaneScanShape& s, const LaneScanInputs& in, float* h, float* h_low, float* y, float* h_series,
+              float* q_series) {
     const LaneTag d;
     const int decays = kTied ? 1 : s.d_state;
     for (std::size_t part = 0; part < lane_count; part += hn::Lanes(d))
@@ -69,41 +80,53 @@ void scan_all(const LaneScanShape& s, const LaneScanInputs& in, float* h, float*
                 const std::ptrdiff_t decay = part + (std::ptrdiff_t{c} * decays + (kTied ? 0 : n)) * kRow;
                 const ScanTile p{in.A + c * decays + (kTied ? 0 : n),
                                  in.dt + channel, in.x + channel, in.B + part + n * kRow, in.C + part + n * kRow,
-                                 kKnownQ ? in.q + decay : nullptr, h + state, y + channel,
+                                 kKnownQ ? in.q + decay : nullptr, h + state, kCompensated ? h_low + state : nullptr, y + channel,
                                  h_series ? h_series + state : nullptr, q_series ? q_series + decay : nullptr,
                                  s.d_inner * kRow, s.stride * kRow, std::ptrdiff_t{s.d_inner} * s.d_state * kRow,
                                  std::ptrdiff_t{s.d_inner} * decays * kRow, in.D[c], n == 0};
                 if (s.d_state - n >= 4) {
-                    scan_tile<4, kTied, kEma, kOutput, kKnownQ>(s.steps, p);
+                    scan_tile<4, kTied, kEma, kOutput, kKnownQ, kCompensated>(s.steps, p);
                     n += 4;
                 } else {
-                    scan_tile<1, kTied, kEma, kOutput, kKnownQ>(s.steps, p);
+                    scan_tile<1, kTied, kEma, kOutput, kKnownQ, kCompensated>(s.steps, p);
                     n += 1;
                 }
             }
         }
 }
 
+template <bool kOutput, bool kKnownQ, bool kCompensated>
+void scan_of_kind(const LaneScanShape& s, const LaneScanInputs& in, float* h, float* low, float* y, float* hs, float* qs) {
+    const auto run = s.tied ? (s.ema ? &scan_all<true, true, kOutput, kKnownQ, kCompensated>
+                                     : &scan_all<true, false, kOutput, kKnownQ, kCompensated>)
+                            : (s.ema ? &scan_all<false, true, kOutput, kKnownQ, kCompensated>
+                                     : &scan_all<false, false, kOutput, kKnownQ, kCompensated>);
+    run(s, in, h, low, y, hs, qs);
+}
+
 template <bool kOutput, bool kKnownQ>
-void scan_dispatch(const LaneScanShape& s, const LaneScanInputs& in, float* h, float* y, float* hs, float* qs) {
-    const auto run = s.tied ? (s.ema ? &scan_all<true, true, kOutput, kKnownQ> : &scan_all<true, false, kOutput, kKnownQ>)
-                            : (s.ema ? &scan_all<false, true, kOutput, kKnownQ> : &scan_all<false, false, kOutput, kKnownQ>);
-    run(s, in, h, y, hs, qs);
+void scan_dispatch(const LaneScanShape& s, const LaneScanInputs& in, float* h, float* low, float* y, float* hs, float* qs) {
+    low ? scan_of_kind<kOutput, kKnownQ, true>(s, in, h, low, y, hs, qs)
+        : scan_of_kind<kOutput, kKnownQ, false>(s, in, h, low, y, hs, qs);
 }
 
-void scan(const LaneScanShape& s, const LaneScanInputs& in, float* h, float* y, float* h_series, float* q_series) {
-    in.q ? scan_dispatch<true, true>(s, in, h, y, h_series, q_series)
-         : scan_dispatch<true, false>(s, in, h, y, h_series, q_series);
+void scan(const LaneScanShape& s, const LaneScanInputs& in, float* h, float* h_low, float* y, float* h_series, float* q_series) {
+    in.q ? scan_dispatch<true, true>(s, in, h, h_low, y, h_series, q_series)
+         : scan_dispatch<true, false>(s, in, h, h_low, y, h_series, q_series);
 }
 
-void scan_carry(const LaneScanShape& s, const LaneScanInputs& in, float* h, float* dt_sum, float* q_series) {
-    scan_dispatch<false, false>(s, in, h, h, nullptr, q_series);
+void scan_carry(const LaneScanShape& s, const LaneScanInputs& in, float* h, float* h_low, float* q_sum, float* q_series) {
+    scan_dispatch<false, false>(s, in, h, h_low, h, nullptr, q_series);
     const LaneTag d;
-    for (std::ptrdiff_t i = 0; i < s.d_inner * kRow; i += hn::Lanes(d)) {
-        LaneVec sum = hn::Load(d, dt_sum + i);
-        for (int t = 0; t < s.steps; ++t) sum = hn::Add(sum, hn::Load(d, in.dt + t * s.d_inner * kRow + i));
-        hn::Store(sum, d, dt_sum + i);
-    }
+    const int decays = s.tied ? 1 : s.d_state;
+    for (int c = 0; c < s.d_inner; ++c)
+        for (std::ptrdiff_t lane = 0; lane < kRow; lane += hn::Lanes(d)) {
+            LaneVec sum = hn::Zero(d), low = hn::Zero(d);  // equal steps, added to a long sum, would all be rounded the same way
+            for (int t = 0; t < s.steps; ++t)
+                add_compensated(d, hn::Add(hn::Load(d, in.dt + (std::ptrdiff_t{t} * s.d_inner + c) * kRow + lane), low), &sum, &low);
+            for (int n = 0; n < decays; ++n)
+                hn::Store(expm1_v(d, hn::Mul(sum, hn::Set(d, in.A[c * decays + n]))), d, q_sum + (c * decays + n) * kRow + lane);
+        }
 }
 
 struct ScanGradientTile {

@@ -66,6 +66,7 @@ void lay_out_layer(Layout& layout, LiveLayer& layer, const LiveData& data) {
     layout.linear(layer.out_proj, d_inner, data.model_stride);
     layout.array(layer.window, (taps - 1 + live_window) * inner);
     layout.array(layer.h, n_states * inner);
+    layout.array(layer.h_low, n_states * inner);
 }
 
 void lay_out_scratch(Layout& layout, LiveData& data) {
@@ -265,7 +266,7 @@ void LiveEngine::set_film(const float* scale, const float* shift, int ramp_sampl
     data.ramp_samples = ramp_samples;
 }
 
-void LiveEngine::get_state(float* conv, float* h, int instance) const noexcept {
+void LiveEngine::get_state(float* conv, float* h, float* h_low, int instance) const noexcept {
     const LiveData& data = impl_->data;
     const auto d_inner = static_cast<size_t>(data.config.d_inner), n_states = static_cast<size_t>(data.config.d_state);
     const auto history = static_cast<size_t>(data.config.d_conv) - 1, k = static_cast<size_t>(instance);
@@ -273,11 +274,15 @@ void LiveEngine::get_state(float* conv, float* h, int instance) const noexcept {
         for (size_t row = data.window_at; row < data.window_at + history; ++row)
             for (size_t c = 0; c < d_inner; ++c) *conv++ = layer.window[row * data.inner_stride + live_place(data, c, k)];
         for (size_t c = 0; c < d_inner; ++c)
-            for (size_t s = 0; s < n_states; ++s) *h++ = layer.h[s * data.inner_stride + live_place(data, c, k)];
+            for (size_t s = 0; s < n_states; ++s) {
+                const size_t place = s * data.inner_stride + live_place(data, c, k);
+                *h++ = layer.h[place];
+                *h_low++ = layer.h_low[place];
+            }
     }
 }
 
-void LiveEngine::set_state(const float* conv, const float* h, int instance) noexcept {
+void LiveEngine::set_state(const float* conv, const float* h, const float* h_low, int instance) noexcept {
     const LiveData& data = impl_->data;
     const auto d_inner = static_cast<size_t>(data.config.d_inner), n_states = static_cast<size_t>(data.config.d_state);
     const auto history = static_cast<size_t>(data.config.d_conv) - 1, k = static_cast<size_t>(instance);
@@ -287,9 +292,13 @@ void LiveEngine::set_state(const float* conv, const float* h, int instance) noex
             for (size_t c = 0; c < channels; ++c)
                 layer.window[row * data.inner_stride + live_place(data, c, k)] = c < d_inner ? conv[c] : 0.0f;
         for (size_t s = 0; s < n_states; ++s)
-            for (size_t c = 0; c < channels; ++c)
-                layer.h[s * data.inner_stride + live_place(data, c, k)] = c < d_inner ? h[c * n_states + s] : 0.0f;
+            for (size_t c = 0; c < channels; ++c) {
+                const size_t place = s * data.inner_stride + live_place(data, c, k), from = c * n_states + s;
+                layer.h[place] = c < d_inner ? h[from] : 0.0f;
+                layer.h_low[place] = c < d_inner ? h_low[from] : 0.0f;
+            }
         h += d_inner * n_states;
+        h_low += d_inner * n_states;
     }
 }
 

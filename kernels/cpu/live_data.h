@@ -35,7 +35,7 @@ struct LiveLayer {
     float *A = nullptr, *D = nullptr;                    // [decays][inner_stride], A log2(e), negative; [inner_stride]
     LiveFilm from, to;                                   // ends of the running ramp
     float* window = nullptr;                             // [d_conv - 1 + live_window][inner_stride]: inputs of the convolution
-    float* h = nullptr;                                  // [d_state][inner_stride]
+    float *h = nullptr, *h_low = nullptr;                // [d_state][inner_stride]; what rounding left out of h
 };
 
 /// One row per sample of a sub-block.

@@ -147,7 +147,7 @@ HWY_INLINE void time_steps(S s, const LiveLayer& layer, Count n) {
         hn::Store(quick_softplus_v(d, hn::Load(d, scratch.dt + i)), d, scratch.dt + i);
 }
 
-/// y = (C h + D x) silu(z), walking h sample by sample; h stays in registers where d_state is a constant.
+/// y = (C h + D x) silu(z), walking h sample by sample; h and what it leaves out stay in registers where d_state is a constant.
 template <size_t n_fixed, bool tied, bool ema, class S, class Count>
 HWY_INLINE void scan(S s, const LiveLayer& layer, Count n) {
     using V = typename S::V;
@@ -155,8 +155,11 @@ HWY_INLINE void scan(S s, const LiveLayer& layer, Count n) {
     const LiveScratch& scratch = s.data.scratch;
     const size_t inner = s.inner(), n_states = n_fixed ? n_fixed : s.d_state();
     for (size_t c = 0; c < inner; c += S::lanes) {
-        V held[n_fixed + 1];
-        for (size_t state = 0; state < n_fixed; ++state) held[state] = hn::Load(d, layer.h + state * inner + c);
+        V held[n_fixed + 1], held_low[n_fixed + 1];
+        for (size_t state = 0; state < n_fixed; ++state) {
+            held[state] = hn::Load(d, layer.h + state * inner + c);
+            held_low[state] = hn::Load(d, layer.h_low + state * inner + c);
+        }
         for (size_t t = 0; t < n; ++t) {
             const V x = hn::Load(d, scratch.x + t * inner + c), dt = hn::Load(d, scratch.dt + t * inner + c);
             const V input = ema ? x : hn::Mul(dt, x);
@@ -164,24 +167,30 @@ HWY_INLINE void scan(S s, const LiveLayer& layer, Count n) {
             V y = hn::Mul(hn::Load(d, layer.D + c), x), y_odd = hn::Zero(d), q;  // two sums: half the wait
             if (tied) q = exp2m1_v(d, hn::Mul(dt, hn::Load(d, layer.A + c)));
             for (size_t state = 0; state < n_states; ++state) {
-                float* place = layer.h + state * inner + c;
-                V h = n_fixed ? held[state] : hn::Load(d, place);
-                if (!tied) q = exp2m1_v(d, hn::Mul(dt, hn::Load(d, layer.A + state * inner + c)));
-                if (ema)
-                    h = hn::MulAdd(q, hn::NegMulAdd(input, S::broadcast(B_C, state), h), h);
-                else
-                    h = hn::Add(h, hn::MulAdd(q, h, hn::Mul(input, S::broadcast(B_C, state))));
-                if (n_fixed)
+                const size_t place = state * inner + c;
+                V h = n_fixed ? held[state] : hn::Load(d, layer.h + place);
+                V low = n_fixed ? held_low[state] : hn::Load(d, layer.h_low + place);
+                if (!tied) q = exp2m1_v(d, hn::Mul(dt, hn::Load(d, layer.A + place)));
+                const V b = S::broadcast(B_C, state);
+                add_compensated(d, ema ? hn::MulAdd(q, hn::NegMulAdd(input, b, h), low) : hn::MulAdd(q, h, hn::MulAdd(input, b, low)),
+                                &h, &low);
+                if (n_fixed) {
                     held[state] = h;
-                else
-                    hn::Store(h, d, place);
+                    held_low[state] = low;
+                } else {
+                    hn::Store(h, d, layer.h + place);
+                    hn::Store(low, d, layer.h_low + place);
+                }
                 V& sum = state % 2 == 0 ? y : y_odd;
                 sum = hn::MulAdd(h, S::broadcast(B_C, n_states + state), sum);
             }
             const V z = hn::Load(d, scratch.z + t * inner + c);
             hn::Store(hn::Mul(hn::Add(y, y_odd), quick_silu_v(d, z)), d, scratch.y + t * inner + c);
         }
-        for (size_t state = 0; state < n_fixed; ++state) hn::Store(held[state], d, layer.h + state * inner + c);
+        for (size_t state = 0; state < n_fixed; ++state) {
+            hn::Store(held[state], d, layer.h + state * inner + c);
+            hn::Store(held_low[state], d, layer.h_low + state * inner + c);
+        }
     }
 }
 

@@ -88,6 +88,15 @@ HWY_INLINE V softplus_v(D d, V x) {
     return hn::Add(hn::Max(x, hn::Zero(d)), log1p_unit_v(d, exp_v(d, hn::Neg(hn::Abs(x)))));
 }
 
+/// h += step, and *low = what rounding leaves out of h (Fast2Sum; Dekker 1971): part of the next step. Exact where |step| <= |h|, as in
+/// a slow state; else as good as a plain sum.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE void add_compensated(D, V step, V* h, V* low) {
+    const V sum = hn::Add(*h, step);
+    *low = hn::Sub(step, hn::Sub(sum, *h));
+    *h = sum;
+}
+
 /// Splits t into n, as *power = 2^n, and *f = t - n in [-0.5, 0.5], exactly; for t in [-126, 127].
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE void split_power(D d, V t, V* power, V* f) {

@@ -6,6 +6,10 @@
 //   euler:  h += q h + dt B x
 //   ema:    h += q (h - B x)
 //
+// Rounded to float32, h stops where a step is less than half of its last bit: tau / 2^25 of it away from where it should be, 0.3 %
+// at tau = 96,000, on a signal that stands still. The engines on the CPU therefore carry on what the sum leaves out
+// (add_compensated() of cpu/math-inl.h).
+//
 // exp(dt A) is never formed: at a time constant of 48,000 samples, an error of 1e-7 in it is 0.6 % of its distance from
 // 1, which is all that counts. Its distance from 1 is q.
 #pragma once

@@ -66,7 +66,7 @@ LaneFloats decays(const LaneOps& ops, const LaneFloats& dt) {
     const std::size_t n = dt.size();
     const float A = -1, D = 0;
     LaneFloats zeros(n), h(lanes), y(n), q(n);
-    ops.scan({rows(dt), 1, 1, false, false, 1}, {&A, &D, dt.data(), zeros.data(), zeros.data(), zeros.data()}, h.data(),
+    ops.scan({rows(dt), 1, 1, false, false, 1}, {&A, &D, dt.data(), zeros.data(), zeros.data(), zeros.data()}, h.data(), nullptr,
              y.data(), nullptr, q.data());
     return q;
 }

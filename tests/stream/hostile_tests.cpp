@@ -98,13 +98,12 @@ TEST_CASE("a minute of DC is survived and forgotten", "[hostile]") {
         const auto got = play_long(stream, memory_s, guitar, &finite), expected = play_long(fresh, memory_s, guitar, &finite);
         CAPTURE(name, memory_s, distance(expected, got).rms);
         CHECK(finite);
-        // Steps below half a rounding stall: a state whose time constant is tau samples may stop tau * 6e-8 of itself away
-        // from where it should be, some per cent for the slowest of these.
+        // e^-8 of what the slowest states held is left, or more where they remember longer than the 250 s played.
         CHECK(distance(expected, got).within(5e-3, 5e-2));
     }
 }
 
-TEST_CASE("in silence the state comes to rest, and then an hour is as long as a block", "[hostile]") {
+TEST_CASE("in silence a model rests where it began, and comes back there after music", "[hostile]") {
     for (const char* name : shipped)
         for (const bool from_music : {false, true}) {
             Stream stream(shipped_model(name));
@@ -112,19 +111,11 @@ TEST_CASE("in silence the state comes to rest, and then an hour is as long as a 
             const auto quiet = [](std::size_t) { return 0.0f; };
             const float rest = play_long(stream, 0.01, quiet, &finite).back();
             if (from_music) play_long(stream, 1, guitar, &finite);
-            float last = NAN;
-            State before, after = stream.state();
-            double seconds = 0;
-            for (; seconds < 120 && (before.h != after.h || before.conv != after.conv); seconds += 1) {
-                before = after;
-                last = play_long(stream, 1, quiet, &finite).back();
-                after = stream.state();
-            }
-            CAPTURE(name, from_music, seconds);
+            const float last = play_long(stream, 30, quiet, &finite).back();
+            CAPTURE(name, from_music, rest, last);
             CHECK(finite);
-            CHECK(before.h == after.h);  // the next block starts as this one did, so nothing will ever change
-            CHECK(before.conv == after.conv);
-            CHECK(close(rest, last, 1e-4));  // -80 dBFS: where the slowest states stall (see above)
+            // -80 dBFS after music: what remembers longer than half a minute is still on its way. From rest only roundings.
+            CHECK(close(rest, last, from_music ? 1e-4 : 1e-6));
         }
 }
 

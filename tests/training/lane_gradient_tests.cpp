@@ -75,7 +75,7 @@ struct Segment {
             for (int l = 0; l < c.config.n_layers; ++l) {
                 const auto i = static_cast<std::size_t>(l);
                 model.layer_inputs(l, n, e.data(), film, state.conv.data() + i * model.conv_floats(), a);
-                model.layer_outputs(l, n, e.data(), state.h.data() + i * model.h_floats(), a);
+                model.layer_outputs(l, n, e.data(), state.h.data() + i * model.h_floats(), nullptr, a);
             }
             model.decode(n, in.data() + at, e.data(), a.u.data(), a.inverse_rms.data(), out.data() + at);
         }
@@ -100,7 +100,7 @@ struct Segment {
             e_of.push_back({e});
             for (std::size_t l = 0; l < layers; ++l) {
                 model.layer_inputs(static_cast<int>(l), n, e.data(), film, state.conv.data() + l * model.conv_floats(), a);
-                model.layer_outputs(static_cast<int>(l), n, e.data(), state.h.data() + l * model.h_floats(), a);
+                model.layer_outputs(static_cast<int>(l), n, e.data(), state.h.data() + l * model.h_floats(), nullptr, a);
                 e_of.back().push_back(e);
             }
             model.decode(n, in.data() + at, e.data(), a.u.data(), a.inverse_rms.data(), out.data());

@@ -110,6 +110,7 @@ struct Model {
 struct State {
     std::vector<float> conv;  ///< [n_layers][d_conv - 1][d_inner], oldest sample first: inputs of the convolution
     std::vector<float> h;     ///< [n_layers][d_inner][d_state]
+    std::vector<float> h_low; ///< the same: what rounding left out of h. Empty, where a state is set: zeros
 };
 
 State zero_state(const ModelConfig& config);

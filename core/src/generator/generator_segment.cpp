@@ -174,7 +174,7 @@ void GeneratorSegment::forward(int k, int samples) {
             float* e = tier.stream[keep ? size(l + 1) : 0].data() + row;
             if (keep) std::copy_n(tier.stream[size(l)].data() + row, rows(sub, c.d_model), e);
             model.layer_inputs(l, sub, e, no_film, at.conv.data() + size(l) * model.conv_floats(), tier.activations);
-            model.layer_outputs(l, sub, e, at.h.data() + size(l) * model.h_floats(), tier.activations);
+            model.layer_outputs(l, sub, e, at.h.data() + size(l) * model.h_floats(), nullptr, tier.activations);
         }
     }
     if (k == 0) return;

@@ -106,7 +106,7 @@ void LaneBackward::recompute(int l, int steps, const float* e, const LaneFilm& f
     std::copy_n(h, h_state_.size(), h_state_.data());
     model_.layer_inputs(l, steps, e, film, conv_state_.data(), a_);
     if (model_.config().selective)
-        model_.ops().scan(model_.scan_shape(steps), model_.scan_inputs(l, a_, 0), h_state_.data(), a_.y.data(),
+        model_.ops().scan(model_.scan_shape(steps), model_.scan_inputs(l, a_, 0), h_state_.data(), nullptr, a_.y.data(),
                           a_.h_series.data(), a_.q_series.data());
     else
         model_.ops().oscillators(model_.oscillator_shape(steps), model_.oscillators(l), a_.x.data(), h_state_.data(),

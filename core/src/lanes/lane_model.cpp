@@ -161,20 +161,20 @@ void LaneModel::layer_inputs(int l, int steps, const float* e, const LaneFilm& f
     }
 }
 
-void LaneModel::layer_carry(int l, int steps, float* h, float* dt_sum, LaneActivations& a) const {
+void LaneModel::layer_carry(int l, int steps, float* h, float* h_low, float* q_sum, LaneActivations& a) const {
     kernels::LaneScanInputs in = scan_inputs(l, a, 0);
     in.q = nullptr;
-    ops_.scan_carry(scan_shape(steps), in, h, dt_sum, a.q.empty() ? nullptr : a.q.data());
+    ops_.scan_carry(scan_shape(steps), in, h, h_low, q_sum, a.q.empty() ? nullptr : a.q.data());
 }
 
-void LaneModel::layer_outputs(int l, int steps, float* e, float* h, LaneActivations& a) const {
+void LaneModel::layer_outputs(int l, int steps, float* e, float* h, float* h_low, LaneActivations& a) const {
     const LayerWeights& w = weights_.layers[size(l)];
     const int d = config_.d_inner(), dm = config_.d_model;
     for (int t = 0; t < steps; t += a.sub_steps) {
         const int n = std::min(a.sub_steps, steps - t);
         float* h_series = a.h_series.empty() ? nullptr : a.h_series.data();
         if (config_.selective)
-            ops_.scan(scan_shape(n), scan_inputs(l, a, t), h, a.y.data(), h_series,
+            ops_.scan(scan_shape(n), scan_inputs(l, a, t), h, h_low, a.y.data(), h_series,
                       a.q_series.empty() ? nullptr : a.q_series.data());
         else
             ops_.oscillators(oscillator_shape(n), oscillators(l), a.x.data() + lane_floats(size(t) * size(d)), h, a.y.data(),

@@ -11,7 +11,7 @@ namespace serpent::lanes {
 /// State of 16 sequences: State's arrays with a lane dimension behind.
 struct LaneState {
     LaneBuffer conv;  ///< [n_layers][d_conv - 1][d_inner][16]
-    LaneBuffer h;     ///< [n_layers][d_inner][d_state][16]
+    LaneBuffer h;     ///< [n_layers][d_inner][d_state][16]; what rounding leaves out of it (State::h_low) is not kept
 
     explicit LaneState(const ModelConfig& config);
     void set_lane(int lane, const State& state);
@@ -52,10 +52,10 @@ public:
     void layer_inputs(int l, int steps, const float* e, const LaneFilm& film, float* conv, LaneActivations& a) const;
     /// Inputs of layer `l`'s convolution ([steps][d_inner]): what its history will hold later.
     void conv_inputs(int l, int steps, const float* e, const LaneFilm& film, LaneActivations& a, float* rows) const;
-    /// Phase 1 of the time-parallel scan: end state from h, and the sum of dt ([d_inner][16]).
-    void layer_carry(int l, int steps, float* h, float* dt_sum, LaneActivations& a) const;
-    /// Scan, gate, out_proj: adds the block's output to e, advances h. Steps [0, steps) of the activations.
-    void layer_outputs(int l, int steps, float* e, float* h, LaneActivations& a) const;
+    /// Phase 1 of the time-parallel scan: end state from h and h_low, and q over all steps ([decays of d_inner][16]).
+    void layer_carry(int l, int steps, float* h, float* h_low, float* q_sum, LaneActivations& a) const;
+    /// Scan, gate, out_proj: adds the block's output to e, advances h. Steps [0, steps) of the activations. h_low null: not kept.
+    void layer_outputs(int l, int steps, float* e, float* h, float* h_low, LaneActivations& a) const;
     /// out = decoder . norm_f(e) + bias + skip . in; u and inverse_rms are scratch ([steps][d_model], [steps]).
     void decode(int steps, const float* in, const float* e, float* u, float* inverse_rms, float* out) const;
 

@@ -93,7 +93,10 @@ void SilenceSolver::solve_scan(std::size_t layer, State& state) noexcept {
             // h = -dt B x / expm1(dt A) for euler, written so that dt -> 0 stays exact; h = B x for ema.
             const double gain = ema ? 1.0 : (decay == 0.0 ? 1.0 : decay / std::expm1(decay)) / rate;
             const double h = gain * b[s] * x_[c];
-            state.h[(layer * d_inner + c) * n_states + s] = to_state(h);
+            const std::size_t place = (layer * d_inner + c) * n_states + s;
+            state.h[place] = to_state(h);
+            const double left_out = h - static_cast<double>(state.h[place]);
+            state.h_low[place] = std::abs(left_out) <= std::abs(h) * 1e-6 ? static_cast<float>(left_out) : 0.0f;  // not clamped
             sum += c_out[s] * h;
             const double samples = decay == 0.0 ? std::numeric_limits<double>::infinity() : -1.0 / decay;
             time_constants_.shortest_samples = std::min(time_constants_.shortest_samples, samples);
@@ -105,8 +108,13 @@ void SilenceSolver::solve_scan(std::size_t layer, State& state) noexcept {
 
 State zero_state(const ModelConfig& config) {
     const auto layers = static_cast<std::size_t>(config.n_layers), d_inner = static_cast<std::size_t>(config.d_inner());
-    return {std::vector<float>(layers * static_cast<std::size_t>(config.d_conv - 1) * d_inner),
-            std::vector<float>(layers * d_inner * static_cast<std::size_t>(config.d_state))};
+    const std::vector<float> h(layers * d_inner * static_cast<std::size_t>(config.d_state));
+    return {std::vector<float>(layers * static_cast<std::size_t>(config.d_conv - 1) * d_inner), h, h};
+}
+
+bool is_state_of(const State& state, const State& like) noexcept {
+    return state.conv.size() == like.conv.size() && state.h.size() == like.h.size() &&
+           (state.h_low.empty() || state.h_low.size() == like.h.size());
 }
 
 State silence_state(const Model& model, std::span<const float> controls) {

@@ -27,4 +27,7 @@ private:
     TimeConstants time_constants_;
 };
 
+/// Whether the sizes are those of `like`; h_low may be empty.
+bool is_state_of(const State& state, const State& like) noexcept;
+
 } // namespace serpent

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The time-parallel renderer. A block of time is cut into chunks; chunk c is lane c % 16 of group c / 16. For every
-// layer: (1) each chunk by itself up to its scan, from h = 0, keeping its end state and sum(dt); (2) the true start
-// states, chunk after chunk: h_start' = h_end + exp(A sum(dt)) h_start; (3) the scan again with them, gate, out_proj.
+// layer: (1) each chunk by itself up to its scan, from h = 0, keeping its end state and q = expm1(A sum(dt)); (2) the true start
+// states, chunk after chunk: h_start' = h_start + q h_start + h_end; (3) the scan again with them, gate, out_proj.
 // The convolution reaches d_conv - 1 samples into the chunk before: those rows are computed ahead ("halo").
 #include "render/render_engine.h"
 
@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <barrier>
-#include <cmath>
 
 namespace serpent {
 namespace {
@@ -28,13 +27,14 @@ std::size_t size(int a) { return static_cast<std::size_t>(a); }
 /// 16 chunks on their way through the layers.
 struct Group {
     LaneActivations activations;
-    LaneBuffer in, out, e, halo, h, dt_sum;
+    LaneBuffer in, out, e, halo, h, h_low, q_sum;
 
     Group(const ModelConfig& c, int chunk)
         : activations(c, chunk, std::min(chunk, sub_steps), LaneActivations::Keep::decays), in(lane_floats(size(chunk * c.channels))),
           out(in.size()), e(lane_floats(size(chunk) * size(c.d_model))),
           halo(lane_floats(size(c.d_conv - 1) * size(c.d_inner()))),
-          h(lane_floats(size(c.d_inner()) * size(c.d_state))), dt_sum(lane_floats(size(c.d_inner()))) {}
+          h(lane_floats(size(c.d_inner()) * size(c.d_state))), h_low(h.size()),
+          q_sum(lane_floats(size(c.d_inner()) * size(c.decays()))) {}
 };
 
 class CpuEngine : public RenderEngine {
@@ -44,7 +44,10 @@ public:
     void process(const float* const* in, float* const* out, std::size_t n) override;
     std::size_t preferred_block() const noexcept override { return most_groups() * group_samples(); }
     const State& state() const override { return state_; }
-    void set_state(const State& state) override { state_ = state; }
+    void set_state(const State& state) override {
+        state_ = state;
+        state_.h_low.resize(state_.h.size());
+    }
 
 private:
     std::shared_ptr<const Model> model;
@@ -133,14 +136,20 @@ void CpuEngine::one_lane(const float* const* in, float* const* out, std::size_t 
     load(g, in, first, steps, 1);
     LaneState running(c);
     running.set_lane(0, state_);
+    const std::size_t states = size(c.d_inner()) * size(c.d_state);
     lanes.encode(steps, g.in.data(), g.e.data());
     for (int l = 0; l < c.n_layers; ++l) {
         lanes.layer_inputs(l, steps, g.e.data(), film, running.conv.data() + size(l) * lanes.conv_floats(), g.activations);
-        lanes.layer_carry(l, steps, g.h.data(), g.dt_sum.data(), g.activations);  // only for the decays it leaves
-        lanes.layer_outputs(l, steps, g.e.data(), running.h.data() + size(l) * lanes.h_floats(), g.activations);
+        lanes.layer_carry(l, steps, g.h.data(), g.h_low.data(), g.q_sum.data(), g.activations);  // only for the decays it leaves
+        float* const low = state_.h_low.data() + size(l) * states;
+        for (std::size_t i = 0; i < states; ++i) g.h_low[lane_floats(i)] = low[i];
+        lanes.layer_outputs(l, steps, g.e.data(), running.h.data() + size(l) * lanes.h_floats(), g.h_low.data(), g.activations);
+        for (std::size_t i = 0; i < states; ++i) low[i] = g.h_low[lane_floats(i)];
     }
     lanes.decode_blocks(steps, g.in.data(), g.e.data(), g.activations, g.out.data());
-    state_ = running.lane(0, c);
+    State ended = running.lane(0, c);
+    ended.h_low = std::move(state_.h_low);
+    state_ = std::move(ended);
     store(g, out, first, steps, 1);
 }
 
@@ -167,20 +176,24 @@ void CpuEngine::join_halos(int l, int used) {
 /// Phase 2: replaces every chunk's end state by its true start state, and advances the layer's state.
 void CpuEngine::join_states(int l, int used) {
     const ModelConfig& c = model->config;
-    const std::vector<float>& A = lanes.A(l);
-    float* running = state_.h.data() + size(l) * size(c.d_inner()) * size(c.d_state);
+    const std::size_t first = size(l) * size(c.d_inner()) * size(c.d_state);
+    float *const running = state_.h.data() + first, *const running_low = state_.h_low.data() + first;
     for (int group = 0; group < used; ++group) {
         Group& g = groups[size(group)];
         for (int i = 0; i < c.d_inner(); ++i)
             for (int n = 0; n < c.d_state; ++n) {
                 const std::size_t at = size(i * c.d_state + n);
-                const float a = A[c.a == DecayShape::tied ? size(i) : at];
+                const float* const q = g.q_sum.data() + lane_floats(c.a == DecayShape::tied ? size(i) : at);
+                float *const h = g.h.data() + lane_floats(at), *const low = g.h_low.data() + lane_floats(at);
+                double state = double(running[at]) + double(running_low[at]);
                 for (std::size_t lane = 0; lane < lane_count; ++lane) {
-                    float& end = g.h[lane_floats(at) + lane];
-                    const float next = end + std::exp(a * g.dt_sum[lane_floats(size(i)) + lane]) * running[at];
-                    end = running[at];
-                    running[at] = next;
+                    const double next = state + (double(q[lane]) * state + (double(h[lane]) + double(low[lane])));
+                    h[lane] = static_cast<float>(state);
+                    low[lane] = static_cast<float>(state - double(h[lane]));
+                    state = next;
                 }
+                running[at] = static_cast<float>(state);
+                running_low[at] = static_cast<float>(state - double(running[at]));
             }
     }
 }
@@ -207,12 +220,12 @@ void CpuEngine::chunks(const float* const* in, float* const* out, std::size_t fi
             each_group([&](Group& g, std::size_t) {
                 lanes.layer_inputs(l, steps, g.e.data(), film, g.halo.data(), g.activations);
                 std::fill(g.h.begin(), g.h.end(), 0.0f);
-                std::fill(g.dt_sum.begin(), g.dt_sum.end(), 0.0f);
-                lanes.layer_carry(l, steps, g.h.data(), g.dt_sum.data(), g.activations);
+                std::fill(g.h_low.begin(), g.h_low.end(), 0.0f);
+                lanes.layer_carry(l, steps, g.h.data(), g.h_low.data(), g.q_sum.data(), g.activations);
             });
             barrier.arrive_and_wait();
             each_group([&](Group& g, std::size_t) {
-                lanes.layer_outputs(l, steps, g.e.data(), g.h.data(), g.activations);
+                lanes.layer_outputs(l, steps, g.e.data(), g.h.data(), g.h_low.data(), g.activations);
                 if (l + 1 < c.n_layers) halo(l + 1, g, steps);
             });
         }

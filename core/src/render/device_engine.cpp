@@ -23,7 +23,10 @@ public:
     std::size_t preferred_block() const noexcept override { return 2 * renderer_.block_samples(); }
 
     const State& state() const override {
-        if (!fresh_) renderer_.get_state(state_.conv.data(), state_.h.data());
+        if (!fresh_) {
+            renderer_.get_state(state_.conv.data(), state_.h.data());
+            state_.h_low.assign(state_.h.size(), 0.0f);  // a device carries single floats
+        }
         fresh_ = true;
         return state_;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "serpent/render.h"
 
+#include "model/silence.h"
 #include "render/render_engine.h"
 #include "serpent/errors.h"
 #include "serpent/kernels/device.h"
@@ -51,7 +52,7 @@ const State& Renderer::state() const { return impl_->engine->state(); }
 const std::string& Renderer::device() const noexcept { return impl_->device; }
 
 void Renderer::set_state(const State& state) {
-    if (state.conv.size() != impl_->initial.conv.size() || state.h.size() != impl_->initial.h.size())
+    if (!is_state_of(state, impl_->initial))
         throw Error("The state is not of this model: its sizes differ.");
     impl_->engine->set_state(state);
 }

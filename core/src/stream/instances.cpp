@@ -49,7 +49,7 @@ void Instances::reset() noexcept {
     if (initial_state_ == InitialState::silence) solver_.solve(coefficients_, start_);
     for (kernels::LiveEngine& engine : engines_) {
         engine.set_film(coefficients_.scale.data(), coefficients_.shift.data(), 0);
-        for (int i = 0; i < engine.instances(); ++i) engine.set_state(start_.conv.data(), start_.h.data(), i);
+        for (int i = 0; i < engine.instances(); ++i) engine.set_state(start_.conv.data(), start_.h.data(), start_.h_low.data(), i);
     }
 }
 
@@ -57,7 +57,7 @@ void Instances::reset() noexcept {
 void Instances::recover(kernels::LiveEngine& engine, unsigned failed) noexcept {
     if (initial_state_ == InitialState::silence) solver_.solve(coefficients_, start_);
     for (int i = 0; i < engine.instances(); ++i)
-        if (failed >> i & 1) engine.set_state(start_.conv.data(), start_.h.data(), i);
+        if (failed >> i & 1) engine.set_state(start_.conv.data(), start_.h.data(), start_.h_low.data(), i);
 }
 
 void Instances::follow_controls() noexcept {
@@ -99,18 +99,19 @@ State Instances::state(int instance) const {
     check(instance);
     State state = zero_state(model_->config);
     const kernels::LiveEngine& engine = engines_[static_cast<std::size_t>(instance / per_engine_)];
-    engine.get_state(state.conv.data(), state.h.data(), instance % per_engine_);
+    engine.get_state(state.conv.data(), state.h.data(), state.h_low.data(), instance % per_engine_);
     return state;
 }
 
 void Instances::set_state(const State& state, int instance) {
-    if (state.conv.size() != start_.conv.size() || state.h.size() != start_.h.size())
+    if (!is_state_of(state, start_))
         throw Error("Stream::set_state() was given " + std::to_string(state.conv.size()) + " conv and " +
-                    std::to_string(state.h.size()) + " h values, but this model has " +
-                    std::to_string(start_.conv.size()) + " and " + std::to_string(start_.h.size()) + ".");
+                    std::to_string(state.h.size()) + " h values, but this model has " + std::to_string(start_.conv.size()) +
+                    " and " + std::to_string(start_.h.size()) + " (and as many h_low, or none).");
     check(instance);
     kernels::LiveEngine& engine = engines_[static_cast<std::size_t>(instance / per_engine_)];
-    engine.set_state(state.conv.data(), state.h.data(), instance % per_engine_);
+    const std::vector<float> none(state.h_low.empty() ? state.h.size() : 0);
+    engine.set_state(state.conv.data(), state.h.data(), none.empty() ? state.h_low.data() : none.data(), instance % per_engine_);
 }
 
 } // namespace serpent

@@ -54,7 +54,7 @@ void SegmentGradient::forward(int steps) {
             float* e = stream_at(l + 1, t);
             std::copy_n(stream_at(l, t), lane_floats(size(n) * size(c.d_model)), e);
             model_.layer_inputs(l, n, e, film, state.conv.data() + size(l) * model_.conv_floats(), a_);
-            model_.layer_outputs(l, n, e, state.h.data() + size(l) * model_.h_floats(), a_);
+            model_.layer_outputs(l, n, e, state.h.data() + size(l) * model_.h_floats(), nullptr, a_);
         }
         model_.decode(n, in.data() + at, stream_at(c.n_layers, t), a_.u.data(), a_.inverse_rms.data(), out_.data() + at);
     }

@@ -106,13 +106,14 @@ struct LaneOps {
     void (*gate)(int count, const float* y, const float* z, float* g);
     void (*gate_backward)(int count, const float* y, const float* z, const float* dg, float* dy, float* dz);
 
-    /// Selective scan from h ([d_inner][d_state][16], start state in, end state out). y = C h + D x.
+    /// Selective scan from h ([d_inner][d_state][16], start state in, end state out). y = C h + D x. h_low, as h: what rounding left
+    /// out of h; null: that is lost, which a training gradient does not notice, but a slow state that should arrive somewhere does.
     /// h_series [steps][d_inner][d_state][16] and q_series [steps][decays of d_inner][16] are kept where not null.
-    void (*scan)(const LaneScanShape& shape, const LaneScanInputs& in, float* h, float* y, float* h_series,
+    void (*scan)(const LaneScanShape& shape, const LaneScanInputs& in, float* h, float* h_low, float* y, float* h_series,
                  float* q_series);
-    /// Phase 1 of the time-parallel form: h as in scan(), dt_sum[d_inner][16] += sum_t dt, no output. q_series as in
-    /// scan(), for phase 3 to use as `q`.
-    void (*scan_carry)(const LaneScanShape& shape, const LaneScanInputs& in, float* h, float* dt_sum, float* q_series);
+    /// Phase 1 of the time-parallel form: h and h_low as in scan(), no output, and the decay over all steps, less 1: q_sum
+    /// [decays of d_inner][16] = expm1(A sum_t dt). q_series as in scan(), for phase 3 to use as `q`.
+    void (*scan_carry)(const LaneScanShape& shape, const LaneScanInputs& in, float* h, float* h_low, float* q_sum, float* q_series);
     /// Backward from the series of scan() and its start state; dh: gradient of the end state in, of the start state out.
     void (*scan_backward)(const LaneScanShape& shape, const LaneScanInputs& in, const float* h_start,
                           const float* h_series, const float* q_series, const float* dy, float* dh,

@@ -78,9 +78,10 @@ public:
     /// FiLM of every layer, [n_layers][d_model] each: reached linearly over the next ramp_samples samples, at once if 0.
     void set_film(const float* scale, const float* shift, int ramp_samples) noexcept;
 
-    /// conv: [n_layers][d_conv - 1][d_inner], oldest sample first. h: [n_layers][d_inner][d_state].
-    void get_state(float* conv, float* h, int instance = 0) const noexcept;
-    void set_state(const float* conv, const float* h, int instance = 0) noexcept;
+    /// conv: [n_layers][d_conv - 1][d_inner], oldest sample first. h, h_low: [n_layers][d_inner][d_state]; h_low is what rounding
+    /// left out of h.
+    void get_state(float* conv, float* h, float* h_low, int instance = 0) const noexcept;
+    void set_state(const float* conv, const float* h, const float* h_low, int instance = 0) noexcept;
 
     int instances() const noexcept;
     /// The ISA as the code compiled for it reports it.

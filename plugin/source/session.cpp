@@ -13,6 +13,7 @@ namespace serpent::plugin {
 namespace {
 
 constexpr double longest_tail_s = 60.0;
+constexpr juce::uint32 tell_after_ms = 150;  // longer than a host takes from a program to the state that it sets next
 
 std::size_t index(int slot) { return static_cast<std::size_t>(slot); }
 
@@ -75,13 +76,38 @@ State Session::state() const {
     return state;
 }
 
-void Session::restore_parameters(const State& state) {
+void Session::restore_parameters(const State& state, Tell tell) {
     for (auto* parameter : parameters_.all) {
         const auto found = std::find_if(state.parameters.begin(), state.parameters.end(),
                                         [&](const auto& entry) { return entry.first == parameter->getParameterID(); });
         const float value = found != state.parameters.end() ? found->second : parameter->getDefaultValue();
-        if (parameter->getValue() != value) parameter->setValueNotifyingHost(value);
+        if (parameter->getValue() == value) continue;
+        if (tell == Tell::now) {
+            parameter->setValueNotifyingHost(value);
+        } else {
+            parameter->setValue(value);
+            untold_.push_back(parameter), untold_since_ms_ = juce::Time::getMillisecondCounter();
+        }
     }
+}
+
+bool Session::values_untold() const {
+    const std::lock_guard lock(mutex_);
+    return !untold_.empty() && juce::Time::getMillisecondCounter() - untold_since_ms_ >= tell_after_ms;
+}
+
+void Session::tell_values() {
+    std::vector<juce::AudioProcessorParameter*> due;
+    {
+        const std::lock_guard lock(mutex_);
+        if (values_untold()) due.swap(untold_);
+    }
+    for (auto* parameter : due) parameter->sendValueChangedMessageToListeners(parameter->getValue());
+}
+
+void Session::host_knows_values() {
+    const std::lock_guard lock(mutex_);
+    untold_.clear();
 }
 
 void Session::show_controls(int slot, const Capture* capture) {
@@ -127,12 +153,12 @@ void Session::restore_cabinet(const SourceFile& file) {
     cabinet_ = {impulse, impulse ? SourceFile{} : file, problem, false};
 }
 
-void Session::restore(const State& state) {
+void Session::restore(const State& state, Tell tell) {
     {
         const std::lock_guard lock(mutex_);
         for (int slot = 0; slot < slot_count; ++slot) chain_.models.hold(slot);  // no new knob reaches an old model
         notice_.clear();
-        restore_parameters(state);
+        restore_parameters(state, tell);
         if (state.resample != resample_ || state.oversampling != oversampling_) set_rate_options(state.resample, state.oversampling);
         for (int slot = 0; slot < slot_count; ++slot) restore_model(slot, state.models[index(slot)]);
         for (int slot = 0; slot < slot_count; ++slot) chain_.models.release(slot);

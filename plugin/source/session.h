@@ -36,8 +36,16 @@ public:
     void prepare(double sample_rate_hz, int max_block, int in_channels, int out_channels);
 
     State state() const;
+    /// When the host hears of parameters that restore() changes.
+    enum class Tell { now, later };
     /// Never throws: what cannot be loaded becomes a problem of its slot, and the rest is restored.
-    void restore(const State& state);
+    void restore(const State& state, Tell tell = Tell::now);
+    /// Whether it is time for tell_values().
+    bool values_untold() const;
+    /// For the message thread: tells the host of what was changed with Tell::later, as it is now.
+    void tell_values();
+    /// The host sets all values itself, or asks for them.
+    void host_knows_values();
 
     void load_model(int slot, const juce::File& file);
     /// A model that restore() could not find: as load_model(), but the knobs stay as the session has them.
@@ -76,7 +84,7 @@ private:
     void load_in_background(int slot, Knobs knobs, MakeCapture make);
     void restore_model(int slot, const SourceFile& file);
     void restore_cabinet(const SourceFile& file);
-    void restore_parameters(const State& state);
+    void restore_parameters(const State& state, Tell tell);
     void show_controls(int slot, const Capture* capture);
 
     Parameters& parameters_;
@@ -93,6 +101,8 @@ private:
     bool resample_ = false;
     int oversampling_ = 1, program_ = 0;
     juce::String preset_, notice_;
+    std::vector<juce::AudioProcessorParameter*> untold_;
+    juce::uint32 untold_since_ms_ = 0;
 
     std::atomic<bool> touched_{false};
 

@@ -19,7 +19,7 @@ Processor::Processor()
                          .withInput("Input", juce::AudioChannelSet::stereo(), true)
                          .withOutput("Output", juce::AudioChannelSet::stereo(), true)),
       parameters_(*this), chain_(parameters_), session_(parameters_, chain_, [this] { call_message_thread(); }, [this] { tick(); }) {
-    setCurrentProgram(0);
+    apply_preset(0, Session::Cause::session);
 }
 
 Processor::~Processor() {
@@ -69,22 +69,22 @@ const juce::String Processor::getProgramName(int program) {
 /// would come back over those of the state. So values are announced on the message thread, a moment later and as they are then.
 void Processor::setCurrentProgram(int program) {
     const bool echo = telling_host == this;  // of a program that the wrapper believes to be new
-    if (!echo && program >= 0 && program < getNumPrograms()) apply_preset(program, Session::Tell::later);
+    if (!echo && program >= 0 && program < getNumPrograms()) apply_preset(program, Session::Cause::program);
 }
 
-void Processor::apply(State preset, Session::Tell tell) {
+void Processor::apply(State preset, Session::Cause cause) {
     const auto* bypass = parameters_.bypass;  // a preset is a sound, so it leaves the bypass alone
     std::erase_if(preset.parameters, [&](const auto& entry) { return entry.first == bypass->getParameterID(); });
     preset.parameters.emplace_back(bypass->getParameterID(), bypass->getValue());
-    session_.restore(preset, tell);
+    session_.restore(preset, cause);
 }
 
-void Processor::apply_preset(int number, Session::Tell tell) {
+void Processor::apply_preset(int number, Session::Cause cause) {
     try {
-        if (number < getNumPrograms()) return apply(factory_preset(number), tell);
+        if (number < getNumPrograms()) return apply(factory_preset(number), cause);
         const auto files = user_presets();
         const auto user = static_cast<std::size_t>(number - getNumPrograms());
-        if (user < files.size()) apply(read_user_preset(files[user]), tell);
+        if (user < files.size()) apply(read_user_preset(files[user]), cause);
     } catch (const Error& error) {
         session_.set_notice(juce::String::fromUTF8(error.what()));
     }
@@ -104,8 +104,7 @@ void Processor::setStateInformation(const void* data, int size) {
         if (!xml) throw Error("The session's data for Serpent is damaged; the sound was left as it is");
         const State state = from_xml(*xml);
         editor_width = juce::jlimit(0, 10000, xml->getIntAttribute(width_attribute));
-        session_.host_knows_values();
-        session_.restore(state);
+        session_.restore(state, Session::Cause::session);
         edits_.forget();
     } catch (const std::exception& error) {
         session_.set_notice(juce::String::fromUTF8(error.what()));

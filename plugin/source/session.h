@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 namespace serpent::plugin {
 
@@ -36,16 +37,15 @@ public:
     void prepare(double sample_rate_hz, int max_block, int in_channels, int out_channels);
 
     State state() const;
-    /// When the host hears of parameters that restore() changes.
-    enum class Tell { now, later };
+    /// Who wants a state. The host hears at once of what the user changes, and is to save it; of a program's values it hears from
+    /// tell_values(); what it restores it knows.
+    enum class Cause { user, program, session };
     /// Never throws: what cannot be loaded becomes a problem of its slot, and the rest is restored.
-    void restore(const State& state, Tell tell = Tell::now);
+    void restore(const State& state, Cause cause = Cause::user);
     /// Whether it is time for tell_values().
     bool values_untold() const;
-    /// For the message thread: tells the host of what was changed with Tell::later, as it is now.
+    /// For the message thread: tells the host of what a program changed, as it is now.
     void tell_values();
-    /// The host sets all values itself, or asks for them.
-    void host_knows_values();
 
     void load_model(int slot, const juce::File& file);
     /// A model that restore() could not find: as load_model(), but the knobs stay as the session has them.
@@ -64,6 +64,8 @@ public:
     bool resamples() const;
     int oversampling() const;
     juce::String preset_name() const;
+    /// Whether anything but the bypass differs from what that preset was.
+    bool preset_modified() const;
     int program() const;
     /// A problem of no slot, such as a damaged session.
     juce::String notice() const;
@@ -84,7 +86,17 @@ private:
     void load_in_background(int slot, Knobs knobs, MakeCapture make);
     void restore_model(int slot, const SourceFile& file);
     void restore_cabinet(const SourceFile& file);
-    void restore_parameters(const State& state, Tell tell);
+    /// All that a preset decides, to be compared.
+    struct Sound {
+        std::vector<float> values;
+        juce::StringArray files;
+        bool resample;
+        int oversampling;
+        bool operator==(const Sound&) const = default;
+    };
+    Sound sound() const;
+    void restore_parameters(const State& state, Cause cause);
+    void apply_rate_options(bool resample, int oversampling);
     void show_controls(int slot, const Capture* capture);
 
     Parameters& parameters_;
@@ -101,6 +113,7 @@ private:
     bool resample_ = false;
     int oversampling_ = 1, program_ = 0;
     juce::String preset_, notice_;
+    std::optional<Sound> preset_sound_;  // none: the session was saved with a preset that had been modified
     std::vector<juce::AudioProcessorParameter*> untold_;
     juce::uint32 untold_since_ms_ = 0;
 

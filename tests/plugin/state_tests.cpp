@@ -175,34 +175,6 @@ TEST_CASE("a preset file appears whole, and leaves the bypass alone", "[state]")
     CHECK_THROWS_AS(read_user_preset(file.getFile()), Error);
 }
 
-TEST_CASE("a preset is called what was typed, and replaces no other", "[state]") {
-    Ready ready;
-    for (const juce::File& file : user_presets()) file.deleteFile();
-    for (const char* name : {"Crunch v1.5", "Crunch v1.6", "AC/DC: \\ 50 % <loud>?", "..", "a.serpentpreset"}) {
-        CAPTURE(name);
-        const juce::File file = preset_file(name);
-        CHECK(file.getParentDirectory() == user_preset_folder());
-        CHECK_FALSE(file.existsAsFile());
-        save_user_preset(file, ready.session().state());
-        CHECK(preset_name(file) == name);
-        CHECK(preset_file(name) == file);
-        CHECK(preset_file(juce::String(name).toUpperCase()) == file);
-        CHECK(read_user_preset(file).preset == name);
-    }
-    CHECK(user_presets().size() == 5);
-    CHECK_THROWS_AS(rename_user_preset(preset_file("Crunch v1.5"), "CRUNCH V1.6"), Error);
-    rename_user_preset(preset_file("Crunch v1.5"), "crunch v1.5");
-    rename_user_preset(preset_file("Crunch v1.6"), "Clean / 2");
-    CHECK(preset_name(preset_file("CRUNCH v1.5")) == "crunch v1.5");
-    CHECK(read_user_preset(preset_file("Clean / 2")).preset == "Clean / 2");
-    CHECK(user_presets().size() == 5);
-    delete_user_preset(preset_file("Clean / 2"));
-    CHECK(user_presets().size() == 4);
-    CHECK_THROWS_AS(delete_user_preset(preset_file("nothing").getChildFile("there")), Error);
-    CHECK_THROWS_AS(preset_file("  "), Error);
-    CHECK_THROWS_AS(preset_file(juce::String::repeatedString("long", 16)), Error);
-}
-
 TEST_CASE("a preset that was modified says so, also in the next session", "[state]") {
     Ready ready;
     ready.processor->setCurrentProgram(1);

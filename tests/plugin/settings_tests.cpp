@@ -3,6 +3,7 @@
 #include "library/settings.h"
 #include "editor/editor.h"
 #include "processor_fixture.h"
+#include "serpent/errors.h"
 #include "state/presets.h"
 
 #include <catch2/catch.hpp>
@@ -107,7 +108,7 @@ TEST_CASE("a preset is called what was typed, and replaces no other", "[state]")
         CHECK(read_user_preset(file).preset == name);
     }
     CHECK(user_presets().size() == 5);
-    CHECK_THROWS_AS(rename_user_preset(preset_file("Crunch v1.5"), "CRUNCH V1.6"), Error);
+    CHECK_THROWS_AS(rename_user_preset(preset_file("Crunch v1.5"), "CRUNCH V1.6"), serpent::Error);
     rename_user_preset(preset_file("Crunch v1.5"), "crunch v1.5");
     rename_user_preset(preset_file("Crunch v1.6"), "Clean / 2");
     CHECK(preset_name(preset_file("CRUNCH v1.5")) == "crunch v1.5");
@@ -115,6 +116,6 @@ TEST_CASE("a preset is called what was typed, and replaces no other", "[state]")
     CHECK(user_presets().size() == 5);
     delete_user_preset(preset_file("Clean / 2"));
     CHECK(user_presets().size() == 4);
-    CHECK_THROWS_AS(preset_file("  "), Error);
-    CHECK_THROWS_AS(preset_file(juce::String::repeatedString("long", 16)), Error);
+    CHECK_THROWS_AS(preset_file("  "), serpent::Error);
+    CHECK_THROWS_AS(preset_file(juce::String::repeatedString("long", 16)), serpent::Error);
 }

@@ -100,6 +100,8 @@ struct Parameters {
     Parameter *model_on, *slot, *match, *normalise;
     Parameter *eq_on, *eq_low_db, *eq_mid_db, *eq_mid_hz, *eq_high_db;
     Parameter *cabinet_on, *cabinet_db, *dc_block, *guard;
+    /// A preset is a sound; these belong to the place where it is played, and presets leave them alone.
+    std::array<Parameter*, 2> beside_presets() const { return {bypass, guard}; }
     std::array<std::array<ControlParameter*, controls_per_slot>, slot_count> controls;
 
     std::vector<juce::RangedAudioParameter*> all;  ///< in the host's order

@@ -10,6 +10,8 @@ namespace {
 
 constexpr const char* width_attribute = "editor_width";
 
+thread_local const Processor* telling_host = nullptr;  // by whom a program is announced on this thread
+
 } // namespace
 
 Processor::Processor()
@@ -17,7 +19,7 @@ Processor::Processor()
                          .withInput("Input", juce::AudioChannelSet::stereo(), true)
                          .withOutput("Output", juce::AudioChannelSet::stereo(), true)),
       parameters_(*this), chain_(parameters_), session_(parameters_, chain_, [this] { call_message_thread(); }, [this] { tick(); }) {
-    setCurrentProgram(0);
+    apply_preset(0, Session::Cause::session);
 }
 
 Processor::~Processor() {
@@ -62,24 +64,29 @@ const juce::String Processor::getProgramName(int program) {
     return program >= 0 && program < static_cast<int>(names.size()) ? names[static_cast<std::size_t>(program)] : juce::String();
 }
 
+/// Hosts choose a program on any thread, and some choose the session's before they set its state. What JUCE's VST3 wrapper
+/// is told of off the message thread it reports with the next block, and it forgets none of that when a state is set: the
+/// program's values would come back over those of the state. So values are announced on the message thread, a moment later
+/// and as they are then.
 void Processor::setCurrentProgram(int program) {
-    if (program >= 0 && program < getNumPrograms()) apply_preset(program);
+    const bool echo = telling_host == this;  // of a program that the wrapper believes to be new
+    if (!echo && program >= 0 && program < getNumPrograms()) apply_preset(program, Session::Cause::program);
 }
 
-void Processor::apply(State preset) {
-    for (const auto* kept : {parameters_.bypass, parameters_.guard}) {  // a preset is a sound, so it leaves these alone
+void Processor::apply(State preset, Session::Cause cause) {
+    for (const auto* kept : parameters_.beside_presets()) {
         std::erase_if(preset.parameters, [&](const auto& entry) { return entry.first == kept->getParameterID(); });
         preset.parameters.emplace_back(kept->getParameterID(), kept->getValue());
     }
-    session_.restore(preset);
+    session_.restore(preset, cause);
 }
 
-void Processor::apply_preset(int number) {
+void Processor::apply_preset(int number, Session::Cause cause) {
     try {
-        if (number < getNumPrograms()) return apply(factory_preset(number));
+        if (number < getNumPrograms()) return apply(factory_preset(number), cause);
         const auto files = user_presets();
         const auto user = static_cast<std::size_t>(number - getNumPrograms());
-        if (user < files.size()) apply(read_user_preset(files[user]));
+        if (user < files.size()) apply(read_user_preset(files[user]), cause);
     } catch (const Error& error) {
         session_.set_notice(juce::String::fromUTF8(error.what()));
     }
@@ -99,7 +106,7 @@ void Processor::setStateInformation(const void* data, int size) {
         if (!xml) throw Error("The session's data for Serpent is damaged; the sound was left as it is");
         const State state = from_xml(*xml);
         editor_width = juce::jlimit(0, 10000, xml->getIntAttribute(width_attribute));
-        session_.restore(state);
+        session_.restore(state, Session::Cause::session);
         edits_.forget();
     } catch (const std::exception& error) {
         session_.set_notice(juce::String::fromUTF8(error.what()));
@@ -110,7 +117,8 @@ void Processor::setStateInformation(const void* data, int size) {
 
 /// On the loader's thread: what the audio thread and the players have left to do.
 void Processor::tick() {
-    if (chain_.models.latency_samples() != getLatencySamples() || midi_program_.load() >= 0) call_message_thread();
+    if (chain_.models.latency_samples() != getLatencySamples() || midi_program_.load() >= 0 || session_.values_untold())
+        call_message_thread();
 }
 
 void Processor::call_message_thread() {
@@ -125,7 +133,9 @@ void Processor::call_message_thread() {
 void Processor::on_message_thread() {
     if (const int program = midi_program_.exchange(-1); program >= 0) apply_preset(program);
     session_.finish_loads();
+    session_.tell_values();
     setLatencySamples(chain_.models.latency_samples());
+    const juce::ScopedValueSetter<const Processor*> telling(telling_host, this);
     updateHostDisplay(ChangeDetails().withParameterInfoChanged(true).withProgramChanged(true)
                           .withNonParameterStateChanged(session_.take_touched()));
     changes.sendSynchronousChangeMessage();

@@ -48,8 +48,8 @@ public:
     void setStateInformation(const void* data, int size) override;
 
     /// The factory presets, then the user's: what MIDI program changes count through.
-    void apply_preset(int number);
-    void apply(State preset);
+    void apply_preset(int number, Session::Cause cause = Session::Cause::user);
+    void apply(State preset, Session::Cause cause = Session::Cause::user);
 
     Parameters& parameters() noexcept { return parameters_; }
     Session& session() noexcept { return session_; }

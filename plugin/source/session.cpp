@@ -12,6 +12,8 @@ namespace serpent::plugin {
 
 namespace {
 
+constexpr juce::uint32 tell_after_ms = 150;  // longer than a host takes from a program to the state that it sets next
+
 std::size_t index(int slot) { return static_cast<std::size_t>(slot); }
 
 std::vector<float> defaults(const Model& model) {
@@ -71,17 +73,53 @@ State Session::state() const {
         state.models[slot] = models_[slot].content ? models_[slot].content->file : models_[slot].wanted;
     state.cabinet = cabinet_.content ? cabinet_.content->file : cabinet_.wanted;
     state.resample = resample_, state.oversampling = oversampling_;
-    state.program = program_, state.preset = preset_;
+    state.program = program_, state.preset = preset_, state.modified = preset_modified();
     return state;
 }
 
-void Session::restore_parameters(const State& state) {
+Session::Sound Session::sound() const {
+    Sound sound{{}, {}, resample_, oversampling_};
+    const auto beside = parameters_.beside_presets();
+    for (const auto* parameter : parameters_.all)
+        if (std::find(beside.begin(), beside.end(), parameter) == beside.end()) sound.values.push_back(parameter->getValue());
+    for (const auto& held : models_) sound.files.add(held.content ? held.content->file.sha256 : held.wanted.sha256);
+    sound.files.add(cabinet_.content ? cabinet_.content->file.sha256 : cabinet_.wanted.sha256);
+    return sound;
+}
+
+bool Session::preset_modified() const {
+    const std::lock_guard lock(mutex_);
+    return !preset_sound_ || *preset_sound_ != sound();
+}
+
+void Session::restore_parameters(const State& state, Cause cause) {
+    if (cause == Cause::session) untold_.clear();
     for (auto* parameter : parameters_.all) {
         const auto found = std::find_if(state.parameters.begin(), state.parameters.end(),
                                         [&](const auto& entry) { return entry.first == parameter->getParameterID(); });
         const float value = found != state.parameters.end() ? found->second : parameter->getDefaultValue();
-        if (parameter->getValue() != value) parameter->setValueNotifyingHost(value);
+        if (parameter->getValue() == value) continue;
+        if (cause != Cause::program) {
+            parameter->setValueNotifyingHost(value);
+        } else {
+            parameter->setValue(value);
+            untold_.push_back(parameter), untold_since_ms_ = juce::Time::getMillisecondCounter();
+        }
     }
+}
+
+bool Session::values_untold() const {
+    const std::lock_guard lock(mutex_);
+    return !untold_.empty() && juce::Time::getMillisecondCounter() - untold_since_ms_ >= tell_after_ms;
+}
+
+void Session::tell_values() {
+    std::vector<juce::AudioProcessorParameter*> due;
+    {
+        const std::lock_guard lock(mutex_);
+        if (values_untold()) due.swap(untold_);
+    }
+    for (auto* parameter : due) parameter->sendValueChangedMessageToListeners(parameter->getValue());
 }
 
 void Session::show_controls(int slot, const Capture* capture) {
@@ -136,17 +174,19 @@ void Session::restore_cabinet(const SourceFile& file) {
     cabinet_ = {impulse, impulse ? SourceFile{} : file, problem, false};
 }
 
-void Session::restore(const State& state) {
+void Session::restore(const State& state, Cause cause) {
+    if (cause == Cause::user) touched_ = true;
     {
         const std::lock_guard lock(mutex_);
         for (int slot = 0; slot < slot_count; ++slot) chain_.models.hold(slot);  // no new knob reaches an old model
         notice_.clear();
-        restore_parameters(state);
-        if (state.resample != resample_ || state.oversampling != oversampling_) set_rate_options(state.resample, state.oversampling);
+        restore_parameters(state, cause);
+        if (state.resample != resample_ || state.oversampling != oversampling_) apply_rate_options(state.resample, state.oversampling);
         for (int slot = 0; slot < slot_count; ++slot) restore_model(slot, state.models[index(slot)]);
         for (int slot = 0; slot < slot_count; ++slot) chain_.models.release(slot);
         restore_cabinet(state.cabinet);
         program_ = state.program, preset_ = state.preset;
+        preset_sound_ = state.modified ? std::nullopt : std::optional(sound());
     }
     changed_();
 }
@@ -283,21 +323,29 @@ void Session::clear_cabinet() {
 }
 
 void Session::set_rate_options(bool resample, int oversampling) {
-    const std::lock_guard lock(mutex_);
+    {
+        const std::lock_guard lock(mutex_);
+        apply_rate_options(resample, oversampling);
+    }
+    touched_ = true;
+    changed_();
+}
+
+void Session::apply_rate_options(bool resample, int oversampling) {
     try {
         chain_.models.set_rate_options(resample ? RateMode::resample : RateMode::scale_dt, oversampling);
         resample_ = resample, oversampling_ = oversampling;
     } catch (const std::exception& error) {
         tell(notice_, message(error));
     }
-    changed_();
 }
 
 void Session::set_preset(int program, const juce::String& name) {
     {
         const std::lock_guard lock(mutex_);
-        program_ = program, preset_ = name;
+        program_ = program, preset_ = name, preset_sound_ = sound();
     }
+    touched_ = true;
     changed_();
 }
 

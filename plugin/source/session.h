@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 namespace serpent::plugin {
 
@@ -36,8 +37,15 @@ public:
     void prepare(double sample_rate_hz, int max_block, int in_channels, int out_channels);
 
     State state() const;
+    /// Who wants a state. The host hears at once of what the user changes, and is to save it; of a program's values it hears from
+    /// tell_values(); what it restores it knows.
+    enum class Cause { user, program, session };
     /// Never throws: what cannot be loaded becomes a problem of its slot, and the rest is restored.
-    void restore(const State& state);
+    void restore(const State& state, Cause cause = Cause::user);
+    /// Whether it is time for tell_values().
+    bool values_untold() const;
+    /// For the message thread: tells the host of what a program changed, as it is now.
+    void tell_values();
 
     void load_model(int slot, const juce::File& file);
     /// A model that restore() could not find: as load_model(), but the knobs stay as the session has them.
@@ -56,6 +64,8 @@ public:
     bool resamples() const;
     int oversampling() const;
     juce::String preset_name() const;
+    /// Whether anything that presets decide differs from what that one was.
+    bool preset_modified() const;
     int program() const;
     /// A problem of no slot, such as a damaged session.
     juce::String notice() const;
@@ -79,7 +89,17 @@ private:
     void load_in_background(int slot, Knobs knobs, MakeCapture make);
     void restore_model(int slot, const SourceFile& file);
     void restore_cabinet(const SourceFile& file);
-    void restore_parameters(const State& state);
+    /// All that a preset decides, to be compared.
+    struct Sound {
+        std::vector<float> values;
+        juce::StringArray files;
+        bool resample;
+        int oversampling;
+        bool operator==(const Sound&) const = default;
+    };
+    Sound sound() const;
+    void restore_parameters(const State& state, Cause cause);
+    void apply_rate_options(bool resample, int oversampling);
     void show_controls(int slot, const Capture* capture);
     void hold(int slot, Holding<Capture> holding);
     void tell(juce::String& place, const juce::String& problem);
@@ -98,8 +118,12 @@ private:
     bool resample_ = false;
     int oversampling_ = 1, program_ = 0;
     juce::String preset_, notice_;
+    std::optional<Sound> preset_sound_;  // none: the session was saved with a preset that had been modified
+    std::vector<juce::AudioProcessorParameter*> untold_;
+    juce::uint32 untold_since_ms_ = 0;
     juce::String refused_;  // what of notice_ is from prepare()
-    std::array<juce::String*, slot_count + 2> problems_{&notice_, &models_[0].problem, &models_[1].problem, &cabinet_.problem};  // the newest last
+    /// The newest last.
+    std::array<juce::String*, slot_count + 2> problems_{&notice_, &models_[0].problem, &models_[1].problem, &cabinet_.problem};
 
     std::atomic<double> models_tail_s_{0.0};
     std::atomic<bool> touched_{false};

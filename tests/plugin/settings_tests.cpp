@@ -3,6 +3,7 @@
 #include "library/settings.h"
 #include "editor/editor.h"
 #include "processor_fixture.h"
+#include "serpent/errors.h"
 #include "state/presets.h"
 
 #include <catch2/catch.hpp>
@@ -90,4 +91,31 @@ TEST_CASE("opening the editor writes no settings, choosing a size does", "[setti
     }
     CHECK(Settings().editor_width() == 1200);
     CHECK(ready.processor->editor_width == 1200);
+}
+
+TEST_CASE("a preset is called what was typed, and replaces no other", "[state]") {
+    const Home home;
+    Ready ready;
+    for (const char* name : {"Crunch v1.5", "Crunch v1.6", "AC/DC: \\ 50 % <loud>?", "..", "a.serpentpreset"}) {
+        CAPTURE(name);
+        const juce::File file = preset_file(name);
+        CHECK(file.getParentDirectory() == user_preset_folder());
+        CHECK_FALSE(file.existsAsFile());
+        save_user_preset(file, ready.session().state());
+        CHECK(preset_name(file) == name);
+        CHECK(preset_file(name) == file);
+        CHECK(preset_file(juce::String(name).toUpperCase()) == file);
+        CHECK(read_user_preset(file).preset == name);
+    }
+    CHECK(user_presets().size() == 5);
+    CHECK_THROWS_AS(rename_user_preset(preset_file("Crunch v1.5"), "CRUNCH V1.6"), serpent::Error);
+    rename_user_preset(preset_file("Crunch v1.5"), "crunch v1.5");
+    rename_user_preset(preset_file("Crunch v1.6"), "Clean / 2");
+    CHECK(preset_name(preset_file("CRUNCH v1.5")) == "crunch v1.5");
+    CHECK(read_user_preset(preset_file("Clean / 2")).preset == "Clean / 2");
+    CHECK(user_presets().size() == 5);
+    delete_user_preset(preset_file("Clean / 2"));
+    CHECK(user_presets().size() == 4);
+    CHECK_THROWS_AS(preset_file("  "), serpent::Error);
+    CHECK_THROWS_AS(preset_file(juce::String::repeatedString("long", 16)), serpent::Error);
 }

@@ -175,6 +175,61 @@ TEST_CASE("a preset file appears whole, and leaves the bypass alone", "[state]")
     CHECK_THROWS_AS(read_user_preset(file.getFile()), Error);
 }
 
+TEST_CASE("a preset that was modified says so, also in the next session", "[state]") {
+    Ready ready;
+    ready.processor->setCurrentProgram(1);
+    CHECK_FALSE(ready.session().preset_modified());
+    ready.parameters().bypass->setValue(1.0f);
+    CHECK_FALSE(ready.session().preset_modified());
+    const float mix = ready.parameters().mix->getValue();
+    ready.parameters().mix->setValue(0.125f);
+    CHECK(ready.session().preset_modified());
+    juce::MemoryBlock saved;
+    ready.processor->getStateInformation(saved);
+    Ready next;
+    next.processor->setStateInformation(saved.getData(), static_cast<int>(saved.getSize()));
+    CHECK(next.session().preset_modified());
+    ready.parameters().mix->setValue(mix);
+    CHECK_FALSE(ready.session().preset_modified());
+    ready.session().clear_model(0);
+    CHECK(ready.session().preset_modified());
+    ready.session().set_preset(1, "mine");
+    CHECK_FALSE(ready.session().preset_modified());
+    ready.session().set_rate_options(true, 2);
+    CHECK(ready.session().preset_modified());
+}
+
+TEST_CASE("what is no parameter marks the host's session as changed, when the user changes it", "[state]") {
+    struct Host : juce::AudioProcessorListener {
+        int changes = 0;
+        void audioProcessorParameterChanged(juce::AudioProcessor*, int, float) override {}
+        void audioProcessorChanged(juce::AudioProcessor*, const ChangeDetails& details) override { changes += details.nonParameterStateChanged; }
+    };
+    Ready ready;
+    ready.settle();
+    Host host;
+    ready.processor->addListener(&host);
+    const auto marked = [&](const auto& change) {
+        host.changes = 0;
+        change();
+        ready.settle();
+        return host.changes > 0;
+    };
+    Session& session = ready.session();
+    CHECK(marked([&] { session.set_rate_options(true, 1); }));
+    CHECK(marked([&] { session.set_rate_options(true, 4); }));
+    CHECK(marked([&] { session.load_model(1, model_file("zamtube")); }));
+    CHECK(marked([&] { session.clear_model(1); }));
+    CHECK(marked([&] { session.clear_cabinet(); }));
+    CHECK(marked([&] { session.copy_model(0, 1); }));
+    CHECK(marked([&] { session.set_preset(0, "mine"); }));
+    CHECK(marked([&] { ready.processor->apply(factory_preset(1)); }));
+    juce::MemoryBlock state;
+    ready.processor->getStateInformation(state);
+    CHECK_FALSE(marked([&] { ready.processor->setStateInformation(state.getData(), static_cast<int>(state.getSize())); }));
+    ready.processor->removeListener(&host);
+}
+
 TEST_CASE("a MIDI program change picks a preset", "[state]") {
     Ready ready;
     juce::MidiBuffer midi;

@@ -173,7 +173,7 @@ void Actions::step_preset(int step) {
     int current = processor_.session().program();
     const auto files = user_presets();
     for (std::size_t i = 0; i < files.size(); ++i)
-        if (files[i].getFileNameWithoutExtension() == processor_.session().preset_name()) current = processor_.getNumPrograms() + static_cast<int>(i);
+        if (preset_name(files[i]) == processor_.session().preset_name()) current = processor_.getNumPrograms() + static_cast<int>(i);
     apply_preset((current + step + count) % count);
 }
 
@@ -190,32 +190,72 @@ void Actions::preset_menu(juce::Component& at) {
         menu.addItem(processor_.getProgramName(i), true, processor_.getProgramName(i) == current, [this, i] { apply_preset(i); });
     menu.addSectionHeader("Yours");
     const auto files = user_presets();
+    juce::PopupMenu rename, remove;
     for (std::size_t i = 0; i < files.size(); ++i) {
-        const juce::String name = files[i].getFileNameWithoutExtension();
+        const juce::String name = preset_name(files[i]);
         menu.addItem(name, true, name == current, [this, file = files[i]] { open(file); });
+        rename.addItem(name, [this, file = files[i]] { rename_preset(file); });
+        remove.addItem(name, [this, file = files[i]] { delete_preset(file); });
     }
     menu.addItem("Save as...", [this] { save_preset(); });
+    menu.addSubMenu("Rename", rename, !files.empty());
+    menu.addSubMenu("Delete", remove, !files.empty());
     menu.addItem("Open the folder", user_preset_folder().isDirectory(), false, [] { user_preset_folder().revealToUser(); });
     menu.setLookAndFeel(&at.getLookAndFeel());
     menu.showMenuAsync(below(at));
 }
 
+void Actions::trying(const std::function<void()>& action) {
+    try {
+        action();
+    } catch (const Error& error) {
+        processor_.session().set_notice(juce::String::fromUTF8(error.what()));
+    }
+}
+
+void Actions::ask(const juce::String& title, const juce::String& text, const juce::String& button, const juce::String* typed,
+                  std::function<void(const juce::String&)> afterwards) {
+    question_ = std::make_unique<juce::AlertWindow>(title, text, juce::MessageBoxIconType::NoIcon);
+    if (typed) question_->addTextEditor("name", *typed);
+    question_->addButton(button, 1, juce::KeyPress(juce::KeyPress::returnKey));
+    question_->addButton("Cancel", 0, juce::KeyPress(juce::KeyPress::escapeKey));
+    const juce::Component::SafePointer<juce::AlertWindow> window(question_.get());
+    question_->enterModalState(true, juce::ModalCallbackFunction::create([this, window, afterwards = std::move(afterwards)](int pressed) {
+        if (!window) return;  // the editor was closed, and these actions with it
+        const juce::String name = window->getTextEditorContents("name");
+        window->setVisible(false);
+        if (pressed == 1) trying([&] { afterwards(name); });
+    }));
+}
+
 void Actions::save_preset() {
-    user_preset_folder().createDirectory();
-    chooser_ = std::make_unique<juce::FileChooser>("Save the preset", user_preset_folder().getChildFile("My sound" + juce::String(preset_extension)),
-                                                   juce::String("*") + preset_extension);
-    constexpr auto flags = juce::FileBrowserComponent::saveMode | juce::FileBrowserComponent::canSelectFiles |
-                           juce::FileBrowserComponent::warnAboutOverwriting;
-    chooser_->launchAsync(flags, [this](const juce::FileChooser& dialog) {
-        if (dialog.getResult() == juce::File()) return;
-        const juce::File file = dialog.getResult().withFileExtension(preset_extension);
-        try {
-            save_user_preset(file, processor_.session().state());
-            processor_.session().set_preset(processor_.session().program(), file.getFileNameWithoutExtension());
-        } catch (const Error& error) {
-            processor_.session().set_notice(juce::String::fromUTF8(error.what()));
-        }
+    const juce::String current = processor_.session().preset_name();
+    ask("Save the preset", "Its name:", "Save", &current, [this](const juce::String& name) { save_preset_as(name); });
+}
+
+void Actions::save_preset_as(const juce::String& name) {
+    const juce::File file = preset_file(name);
+    if (!file.existsAsFile()) return write_preset(file);
+    ask("Replace \"" + preset_name(file) + "\"?", "A preset of this name is there already.", "Replace", nullptr,
+        [this, file](const juce::String&) { write_preset(file); });
+}
+
+void Actions::write_preset(const juce::File& file) {
+    save_user_preset(file, processor_.session().state());
+    processor_.session().set_preset(processor_.session().program(), preset_name(file));
+}
+
+void Actions::rename_preset(const juce::File& file) {
+    const juce::String old = preset_name(file);
+    ask("Rename \"" + old + "\"", "Its new name:", "Rename", &old, [this, file, old](const juce::String& name) {
+        rename_user_preset(file, name);
+        if (processor_.session().preset_name() == old) processor_.session().set_preset(processor_.session().program(), name.trim());
     });
+}
+
+void Actions::delete_preset(const juce::File& file) {
+    ask("Delete \"" + preset_name(file) + "\"?", "This cannot be undone.", "Delete", nullptr,
+        [file](const juce::String&) { delete_user_preset(file); });
 }
 
 // --- settings -----------------------------------------------------------------------------------------------------------

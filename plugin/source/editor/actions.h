@@ -50,6 +50,15 @@ private:
     void load_cabinet(const juce::File& file);
     void set_rate_options(bool resample, int oversampling);
     void apply_preset(int number);
+    void save_preset_as(const juce::String& name);
+    void write_preset(const juce::File& file);
+    void rename_preset(const juce::File& file);
+    void delete_preset(const juce::File& file);
+    /// Shows a question; afterwards() is called with what was typed when its first button is pressed.
+    void ask(const juce::String& title, const juce::String& text, const juce::String& button, const juce::String* typed,
+             std::function<void(const juce::String&)> afterwards);
+    /// What fails becomes a message of the window.
+    void trying(const std::function<void()>& action);
     Edits& edits() { return processor_.edits(); }
     juce::PopupMenu size_menu();
     juce::PopupMenu rate_menu();
@@ -57,6 +66,7 @@ private:
     Processor& processor_;
     juce::SharedResourcePointer<Settings> settings_;
     std::unique_ptr<juce::FileChooser> chooser_;
+    std::unique_ptr<juce::AlertWindow> question_;
 };
 
 } // namespace serpent::plugin

@@ -54,14 +54,20 @@ Header::Header(Processor& processor, Actions& actions)
 }
 
 void Header::update() {
-    const juce::String name = processor_.session().preset_name();
-    preset_.setButtonText(name.isEmpty() ? "Presets" : name);
-    preset_.setTitle("Preset: " + name);
+    show_preset();
     refresh();
+}
+
+void Header::show_preset() {
+    const juce::String name = processor_.session().preset_name();
+    const bool modified = name.isNotEmpty() && processor_.session().preset_modified();
+    preset_.setButtonText(name.isEmpty() ? "Presets" : modified ? name + " *" : name);
+    preset_.setTitle("Preset: " + name + (modified ? ", modified" : ""));
 }
 
 bool Header::refresh() {
     show_edits();
+    show_preset();
     const bool bypassed = processor_.parameters().bypass->on();
     if (bypassed == bypass_.getToggleState()) return false;
     bypass_.setToggleState(bypassed, juce::dontSendNotification);

@@ -18,6 +18,7 @@ public:
 
 private:
     void show_edits();
+    void show_preset();
 
     Processor& processor_;
     Actions& actions_;

@@ -6,6 +6,8 @@
 #include "serpent/errors.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 namespace serpent::plugin {
 
@@ -93,6 +95,22 @@ float normalised(const char* id, float plain) {
     return 0.0f;
 }
 
+constexpr int longest_preset_name = 60;  // so that escaped it fits a file's name
+constexpr const char* not_in_file_names = "/\\:*?\"<>|%";
+
+juce::String as_file_name(const juce::String& name) {
+    juce::String escaped;
+    for (auto c = name.getCharPointer(); !c.isEmpty(); ++c) {
+        const juce::juce_wchar character = *c;
+        const bool odd = character < 32 || juce::String(not_in_file_names).containsChar(character);
+        escaped << (odd ? juce::String::formatted("%%%02X", static_cast<unsigned>(character)) : juce::String::charToString(character));
+    }
+    return escaped;
+}
+
+/// Whether both are the same preset where upper and lower case are one, too.
+bool same_name(const juce::String& a, const juce::String& b) { return a.equalsIgnoreCase(b); }
+
 } // namespace
 
 const std::vector<juce::String>& factory_preset_names() {
@@ -138,8 +156,44 @@ std::vector<juce::File> user_presets() {
     return files;
 }
 
+juce::String preset_name(const juce::File& file) {
+    const juce::String escaped = file.getFileNameWithoutExtension();
+    juce::String name;
+    for (int i = 0; i < escaped.length(); ++i) {
+        const juce::String digits = escaped.substring(i + 1, i + 3);
+        const bool odd = escaped[i] == '%' && digits.length() == 2 && digits.containsOnly("0123456789ABCDEF");
+        name << juce::String::charToString(odd ? static_cast<juce::juce_wchar>(digits.getHexValue32()) : escaped[i]);
+        if (odd) i += 2;
+    }
+    return name;
+}
+
+juce::File preset_file(const juce::String& typed) {
+    const juce::String name = typed.trim();
+    if (name.isEmpty()) throw Error("A preset needs a name; type one");
+    if (name.length() > longest_preset_name)
+        throw Error("A preset's name has at most " + std::to_string(longest_preset_name) + " characters; type a shorter one");
+    for (const juce::File& file : user_presets())
+        if (same_name(preset_name(file), name)) return file;
+    return user_preset_folder().getChildFile(as_file_name(name) + preset_extension);
+}
+
+void rename_user_preset(const juce::File& file, const juce::String& name) {
+    const juce::File found = preset_file(name);
+    if (found.existsAsFile() && found != file)
+        throw Error("There is a preset \"" + preset_name(found).toStdString() + "\" already; choose another name or delete it first");
+    const juce::File to = file.getSiblingFile(as_file_name(name.trim()) + preset_extension);
+    std::error_code failed;  // not File::moveFileTo(), which first deletes what may be the same file in other letters
+    std::filesystem::rename(file.getFullPathName().toStdString(), to.getFullPathName().toStdString(), failed);
+    if (failed) throw Error(file.getFullPathName().toStdString() + " cannot be renamed: " + failed.message());
+}
+
+void delete_user_preset(const juce::File& file) {
+    if (!file.deleteFile()) throw Error(file.getFullPathName().toStdString() + " cannot be deleted; check the folder's permissions");
+}
+
 void save_user_preset(const juce::File& file, State state) {
-    state.preset = file.getFileNameWithoutExtension();
+    state.preset = preset_name(file), state.modified = false;
     const juce::String path = file.getFullPathName();
     if (const juce::Result made = file.getParentDirectory().createDirectory(); made.failed())
         throw Error(made.getErrorMessage().toStdString());
@@ -150,7 +204,7 @@ State read_user_preset(const juce::File& file) {
     const auto xml = juce::parseXML(file);
     if (!xml) throw Error(file.getFullPathName().toStdString() + " is no Serpent preset");
     State state = from_xml(*xml);
-    state.preset = file.getFileNameWithoutExtension();
+    state.preset = preset_name(file), state.modified = false;
     return state;
 }
 

@@ -17,8 +17,16 @@ State factory_preset(int program);
 juce::File user_preset_folder();
 /// In the order of their names.
 std::vector<juce::File> user_presets();
+/// What a preset in this file is called. Characters that a file's name cannot have everywhere are escaped in it: "%2F".
+juce::String preset_name(const juce::File& file);
+/// The file of the preset that is called so, but for upper and lower case; else the one that it will have. Throws serpent::Error
+/// when nothing can be called so.
+juce::File preset_file(const juce::String& name);
 /// The file appears whole or not at all. Throws serpent::Error.
 void save_user_preset(const juce::File& file, State state);
+/// Throw serpent::Error; another preset is never replaced.
+void rename_user_preset(const juce::File& file, const juce::String& name);
+void delete_user_preset(const juce::File& file);
 State read_user_preset(const juce::File& file);
 
 inline constexpr const char* preset_extension = ".serpentpreset";

@@ -47,6 +47,7 @@ std::unique_ptr<juce::XmlElement> to_xml(const State& state) {
     xml->setAttribute("version", state_version);
     xml->setAttribute("program", state.program);
     xml->setAttribute("preset", state.preset);
+    if (state.modified) xml->setAttribute("modified", 1);
     juce::XmlElement* rate = xml->createNewChildElement("RATE");
     rate->setAttribute("mode", state.resample ? "resample" : "scale");
     rate->setAttribute("oversampling", state.oversampling);
@@ -68,6 +69,7 @@ State from_xml(const juce::XmlElement& xml) {
     State state;
     state.program = xml.getIntAttribute("program");
     state.preset = xml.getStringAttribute("preset");
+    state.modified = xml.getBoolAttribute("modified");
     if (const juce::XmlElement* rate = xml.getChildByName("RATE")) {
         state.resample = rate->getStringAttribute("mode") == "resample";
         const int factor = rate->getIntAttribute("oversampling", 1);

@@ -20,6 +20,7 @@ struct State {
     int oversampling = 1;   ///< 1, 2 or 4
     int program = 0;        ///< the factory preset that was chosen last
     juce::String preset;    ///< the name of the preset that was chosen last
+    bool modified = false;  ///< it no longer sounds as that preset
 };
 
 inline constexpr int state_version = 1;

@@ -32,6 +32,7 @@ struct Check {
 
 std::vector<Check> audio_checks();
 std::vector<Check> state_checks();
+std::vector<Check> program_checks(Format format);  ///< programs and states, one after the other
 std::vector<Check> hostile_checks();
 std::vector<Check> vst3_checks();    ///< of the interfaces themselves
 std::vector<Check> editor_checks();  ///< these need a display

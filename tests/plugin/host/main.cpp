@@ -33,7 +33,7 @@ int main(int argc, char** argv) {
     if (figures) return print_figures(subject, editor);
 
     int failures = 0, ran = 0;
-    auto groups = {audio_checks(), state_checks(), hostile_checks(), format == "vst3" ? vst3_checks() : std::vector<Check>{},
+    auto groups = {audio_checks(), state_checks(), program_checks(subject.format), hostile_checks(), format == "vst3" ? vst3_checks() : std::vector<Check>{},
                    editor ? editor_checks() : std::vector<Check>{}};
     for (const auto& group : groups)
         for (const Check& check : group) {

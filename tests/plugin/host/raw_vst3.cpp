@@ -134,7 +134,8 @@ bool RawPlugin::arrange(vst::SpeakerArrangement in, vst::SpeakerArrangement out)
     return processor->setBusArrangements(&in, 1, &out, 1) == kResultTrue;
 }
 
-Channels RawPlugin::process(const Channels& in, std::size_t out_channels, vst::IParameterChanges* changes, bool in_place) {
+Channels RawPlugin::process(const Channels& in, std::size_t out_channels, vst::IParameterChanges* changes, bool in_place,
+                            vst::IParameterChanges* told) {
     const std::size_t n = in.empty() ? 0 : in[0].size();
     Channels from = in, to(out_channels, std::vector<float>(n, 0.5f));
     if (in_place) to = in, to.resize(out_channels, std::vector<float>(n));
@@ -150,7 +151,7 @@ Channels RawPlugin::process(const Channels& in, std::size_t out_channels, vst::I
     data.processMode = vst::kRealtime, data.symbolicSampleSize = vst::kSample32, data.numSamples = static_cast<int32>(n);
     data.numInputs = in.empty() ? 0 : 1, data.numOutputs = out_channels == 0 ? 0 : 1;
     data.inputs = in.empty() ? nullptr : &in_bus, data.outputs = out_channels == 0 ? nullptr : &out_bus;
-    data.inputParameterChanges = changes;
+    data.inputParameterChanges = changes, data.outputParameterChanges = told;
     require(processor->process(data) == kResultOk, "process() fails");
     for (std::size_t c = 0; c < to.size(); ++c)
         if (out_bus.silenceFlags >> c & 1)

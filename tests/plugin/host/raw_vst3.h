@@ -66,7 +66,8 @@ public:
     void stop();
     bool arrange(vst::SpeakerArrangement in, vst::SpeakerArrangement out);
     /// One block. Throws Failed when process() fails, or an output that is flagged silent is not.
-    Channels process(const Channels& in, std::size_t out_channels, vst::IParameterChanges* changes = nullptr, bool in_place = false);
+    Channels process(const Channels& in, std::size_t out_channels, vst::IParameterChanges* changes = nullptr, bool in_place = false,
+                     vst::IParameterChanges* told = nullptr);
 
     std::vector<char> state() const;
     bool set_state(std::vector<char> bytes);

@@ -70,10 +70,11 @@ void softplus(benchmark::State& state, Isa isa) {
 
 void scan(benchmark::State& state, Isa isa, bool tied) {
     Lanes a(d_inner * d_state / lane_count, -8, -1), skip(1, -1, 1), dt(steps * d_inner, 1e-4, 0.1), x(steps * d_inner, -1, 1);
-    Lanes b(steps * d_state, -1, 1), c(steps * d_state, -1, 1), h(d_inner * d_state, 0, 0), y(steps * d_inner, 0, 0);
+    Lanes b(steps * d_state, -1, 1), c(steps * d_state, -1, 1), y(steps * d_inner, 0, 0);
+    Lanes h(d_inner * d_state, 0, 0), h_low(d_inner * d_state, 0, 0);
     const LaneScanShape shape{steps, d_inner, d_state, tied, true, d_state};
     const LaneScanInputs in{a, skip, dt, x, b, c};
-    for (auto _ : state) lane_ops(isa).scan(shape, in, h, y, nullptr, nullptr);
+    for (auto _ : state) lane_ops(isa).scan(shape, in, h, h_low, y, nullptr, nullptr);
     count_samples(state);
 }
 

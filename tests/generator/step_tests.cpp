@@ -158,7 +158,7 @@ TEST_CASE("the guard starts over when the model runs away, and only then", "[gen
     (void)play(guarded, 8000), (void)play(free, 8000);
     CHECK(guarded.restarts() > 0);
     CHECK(free.restarts() == 0);
-    loud.metadata.other[loudest_second_key] = "0";
+    loud.metadata.other[loudest_second_key] = std::string("0");
     Generator calm(std::make_shared<const GeneratorModel>(loud));
     (void)play(calm, 8000);
     CHECK(calm.restarts() == 0);

@@ -110,7 +110,8 @@ TEST_CASE("an effect live is the effect rendered, sample for sample, in real tim
         CHECK(serpent.wait(patience_s) == 0);
         std::filesystem::remove(folder / "live.log");
     }
-    CHECK(freewheeled[0] == freewheeled[1]);
+    // Not the same bits: how long the state stood in silence before, and crept by roundings, is the server's affair.
+    CHECK(distance(freewheeled[0], freewheeled[1]).within(1e-6, 1e-5));
 }
 
 TEST_CASE("an answer live is what serpent generate makes of the same prompt and seed", "[jack]") {

@@ -34,16 +34,17 @@ constexpr const char* examples =
     "  serpent evaluate amp.safetensors dry.wav wet.wav --latency 212      the wet was recorded 212 samples late\n"
     "\n"
     "Recordings may differ in length; what both have is scored. There every sample counts, nothing is shifted (but by\n"
-    "--latency) or scaled, and the model starts from silence, as in a player. ESR is the\n"
-    "energy of the error over that of the target: 0 is perfect, 1 is as bad as silence. Read it beside 'static gain', which\n"
-    "is what turning a volume knob would reach. The envelope error tells how far the loudness is off, over 100 ms windows.\n";
+    "--latency and --repair) or scaled, and the model starts from silence, as in a player. A recording that does not keep\n"
+    "time, by drift or dropouts, is told. ESR is the energy of the error over that of the target: 0 is perfect, 1 is as bad\n"
+    "as silence. Read it beside 'static gain', which is what turning a volume knob would reach. The envelope error tells how\n"
+    "far the loudness is off, over 100 ms windows.\n";
 
 struct Arguments {
     fs::path model, dry, wet, takes, report;
     std::vector<std::string> controls;
     std::string initial_state = "silence";
     int threads = 0, latency_samples = 0;
-    bool json = false;
+    bool json = false, repair = false;
 };
 
 struct Scored {
@@ -52,14 +53,37 @@ struct Scored {
     serpent::Metrics metrics;
 };
 
-/// As `train` reads a pair; nothing is shifted but by --latency.
-serpent::RecordedTake read_checked(const serpent::Take& take, int latency_samples, int channels) {
+/// A pair and what of it counts.
+struct Checked {
+    serpent::RecordedTake take;
+    std::vector<serpent::Stretch> stretches;
+};
+
+/// As `train` reads a pair; nothing is shifted but by --latency and --repair.
+Checked read_checked(const serpent::Take& take, const Arguments& a, int channels) {
     std::vector<std::string> notes;
-    serpent::RecordedTake recorded = serpent::read_take(take.dry, take.wet, {.training = false, .channels = channels}, notes);
-    const std::vector<std::ptrdiff_t> latencies(recorded.wet.channels.size(), latency_samples);
-    serpent::align_take(recorded, latencies, take.dry, take.wet, notes);
-    for (const std::string& note : notes) std::cerr << note << '\n';
-    return recorded;
+    Checked c{serpent::read_take(take.dry, take.wet, {.training = false, .channels = channels}, notes), {}};
+    const int rate = c.take.dry.sample_rate;
+    serpent::TakeTiming timing = serpent::check_timing(c.take, a.latency_samples, a.repair, take.wet, notes);
+    const std::vector<std::ptrdiff_t> latencies(c.take.wet.channels.size(), a.latency_samples);
+    timing = serpent::without_begin(timing, serpent::align_take(c.take, latencies, take.dry, take.wet, notes));
+    if (!a.repair) timing = {};
+    c.stretches = serpent::sound_stretches(timing, c.take.dry.frames(), rate);
+    for (const std::string& note : notes)
+        if (!note.starts_with("timing: ")) std::cerr << note << '\n';
+    return c;
+}
+
+/// The stretches of a channel in a row; `moved` by what the wet's clicks lie later.
+std::vector<float> joined(const std::vector<float>& channel, const std::vector<serpent::Stretch>& stretches, bool moved) {
+    if (stretches.size() == 1 && stretches[0].end - stretches[0].begin == channel.size()) return channel;
+    std::vector<float> all;
+    for (const serpent::Stretch& s : stretches)
+        for (std::size_t i = s.begin; i < s.end; ++i) {
+            const std::ptrdiff_t at = std::ptrdiff_t(i) + (moved ? s.shift_samples : 0);
+            all.push_back(at >= 0 && at < std::ssize(channel) ? channel[std::size_t(at)] : 0.0f);
+        }
+    return all;
 }
 
 /// What makes a good model score badly, when it is the recording: the other polarity, or another delay.
@@ -71,20 +95,22 @@ void tell_misfit(const fs::path& wet, const std::vector<float>& target, std::vec
     std::vector<float> inverted = prediction;
     for (float& v : inverted) v = -v;
     if (serpent::esr(target, inverted) < much_better * given) {
-        std::cerr << "warning: " << wet.string() << " is inverted in polarity beside what the model plays; its figures would be "
-                  << "good with the other sign\n";
+        std::cerr << "warning: " << wet.string() << " is inverted in polarity beside what the model plays; its figures would "
+                  << "be good with the other sign\n";
         return;
     }
     const std::optional<std::ptrdiff_t> late = serpent::find_delay(prediction, target, sample_rate);
     if (late && *late != 0)
         std::cerr << "warning: " << wet.string() << " lies " << std::abs(*late) << " samples "
-                  << (*late > 0 ? "behind" : "before") << " what the model plays; if it was recorded so, give --latency " << latency_samples + *late << '\n';
+                  << (*late > 0 ? "behind" : "before") << " what the model plays; if it was recorded so, give --latency "
+                  << latency_samples + *late << '\n';
 }
 
 /// Plays a take through the model; returns the mean of the channels' figures.
 serpent::Metrics score(const std::shared_ptr<const serpent::Model>& model, const serpent::Take& take,
                        const Arguments& a, serpent::ReportPart* part) {
-    const auto [dry, wet] = read_checked(take, a.latency_samples, model->config.channels);
+    const auto [recorded, stretches] = read_checked(take, a, model->config.channels);
+    const auto& [dry, wet] = recorded;
     serpent::RendererOptions options;
     options.controls = take.controls;
     options.threads = a.threads;
@@ -94,11 +120,16 @@ serpent::Metrics score(const std::shared_ptr<const serpent::Model>& model, const
         throw serpent::Error(take.wet.string() + " has 1 channel, but the model gives " +
                              std::to_string(out.channels.size()) + "; give recordings of that many channels");
     std::vector<serpent::Metrics> channels;
-    for (std::size_t c = 0; c < out.channels.size(); ++c)
-        channels.push_back(serpent::evaluate(dry.channels[c], wet.channels[c], out.channels[c], dry.sample_rate));
+    for (std::size_t c = 0; c < out.channels.size(); ++c) {
+        const auto in = joined(dry.channels[c], stretches, false), target = joined(wet.channels[c], stretches, true);
+        const auto prediction = joined(out.channels[c], stretches, false);
+        channels.push_back(serpent::evaluate(in, target, prediction, dry.sample_rate));
+        if (c > 0) continue;
+        tell_misfit(take.wet, target, prediction, dry.sample_rate, a.latency_samples);
+        if (part) *part = {take.wet.filename().string(), in, target, prediction, {}};
+    }
     const serpent::Metrics metrics = serpent::mean(channels);
-    tell_misfit(take.wet, wet.channels[0], out.channels[0], dry.sample_rate, a.latency_samples);
-    if (part) *part = {take.wet.filename().string(), dry.channels[0], wet.channels[0], out.channels[0], metrics};
+    if (part) part->metrics = metrics;
     return metrics;
 }
 
@@ -205,6 +236,7 @@ CLI::App* add_evaluate_command(CLI::App& app) {
     command->add_option("--initial-state", a->initial_state, "silence (the default) or zero")->type_name("STATE")
         ->check(CLI::IsMember({"silence", "zero"}).description(""));
     command->add_option("--latency", a->latency_samples, "How many samples the wet was recorded late (default: 0)")->type_name("N");
+    command->add_flag("--repair", a->repair, "Even out what two clocks drifted apart; what lies round dropouts does not count");
     command->add_option("--threads", a->threads, "Threads to use (default: all cores)")->type_name("N")
         ->check(CLI::NonNegativeNumber.description(""));
     command->add_option("--report", a->report, "Also write an HTML page with plots and players")->type_name("FILE");

@@ -144,6 +144,7 @@ CLI::App* add_train_command(CLI::App& app) {
     command->add_option("--epochs", a->epochs, "How often to go through the recording instead")
         ->type_name("N")->check(CLI::PositiveNumber.description(""))->excludes(minutes);
     command->add_option("--latency", a->data.latency_samples, "Delay of the wet in samples; else it is found")->type_name("N");
+    command->add_flag("--repair", a->data.repair, "Even out what two clocks drifted apart, and leave out what lies round dropouts");
     command->add_option("--seed", a->seed, "Another number gives another, equally good model")->type_name("N");
     command->add_option("--threads", a->threads, "Threads to use; the result does not depend on it")->type_name("N")
         ->check(CLI::NonNegativeNumber.description(""));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "serpent/audio_file.h"
+#include "serpent/take_timing.h"
 
 #include <cstddef>
 #include <filesystem>
@@ -39,10 +40,15 @@ Overlap overlap(std::size_t dry_length, std::size_t wet_length, std::ptrdiff_t l
 /// each other.
 std::optional<std::ptrdiff_t> find_delay(std::span<const float> dry, std::span<const float> wet, int sample_rate);
 
+/// Tells in `notes` whether the wet keeps time with the dry. With `repair` it does afterwards, but for dropouts, which
+/// sound_stretches() leaves out. latency_samples as in track_timing().
+TakeTiming check_timing(RecordedTake& take, std::optional<std::ptrdiff_t> latency_samples, bool repair,
+                        const std::filesystem::path& wet, std::vector<std::string>& notes);
+
 /// Moves channel c of the wet `latency_samples[c]` earlier and cuts all to what they share. Says so in `notes` when one of the
 /// recordings goes on longer. Returns how many samples the dry lost at its begin. Throws Error when less than half of it is
 /// left.
 std::size_t align_take(RecordedTake& take, const std::vector<std::ptrdiff_t>& latency_samples, const std::filesystem::path& dry,
-                const std::filesystem::path& wet, std::vector<std::string>& notes);
+                       const std::filesystem::path& wet, std::vector<std::string>& notes);
 
 } // namespace serpent

@@ -15,6 +15,7 @@ namespace serpent {
 
 struct TrainingDataOptions {
     std::optional<int> latency_samples;  ///< of the wet behind the dry; none: found from onsets
+    bool repair = false;                 ///< evens out what two clocks drifted apart, and cuts round dropouts
 };
 
 struct TrainingData {

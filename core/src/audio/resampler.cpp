@@ -6,7 +6,7 @@
 #include <soxr.h>
 
 #include <algorithm>
-#include <numeric>
+#include <cmath>
 #include <string>
 
 namespace serpent::audio {
@@ -24,7 +24,7 @@ void require(soxr_error_t error) {
     if (error) throw Error(std::string("cannot convert the sample rate: ") + soxr_strerror(error));
 }
 
-SoxrHandle create(int in_rate_hz, int out_rate_hz, int channels) {
+SoxrHandle create(double in_rate_hz, double out_rate_hz, int channels) {
     const soxr_io_spec_t planar_float = soxr_io_spec(SOXR_FLOAT32_S, SOXR_FLOAT32_S);
     const soxr_quality_spec_t quality = soxr_quality_spec(SOXR_VHQ, SOXR_HI_PREC_CLOCK);
     const soxr_runtime_spec_t runtime = soxr_runtime_spec(1);
@@ -38,22 +38,24 @@ SoxrHandle create(int in_rate_hz, int out_rate_hz, int channels) {
 } // namespace
 
 struct Resampler::Impl {
-    std::int64_t in_rate_hz, out_rate_hz; // divided by their common factor
+    double in_rate_hz, out_rate_hz;
     SoxrHandle soxr;
     Planar block;
     std::vector<float*> block_pointers;
     std::vector<const float*> in_pointers;
     std::int64_t frames_in = 0, frames_out = 0;
 
-    Impl(int in_hz, int out_hz, int channels)
-        : in_rate_hz(in_hz / std::gcd(in_hz, out_hz)), out_rate_hz(out_hz / std::gcd(in_hz, out_hz)),
-          soxr(create(in_hz, out_hz, channels)),
+    Impl(double in_hz, double out_hz, int channels)
+        : in_rate_hz(in_hz), out_rate_hz(out_hz), soxr(create(in_hz, out_hz, channels)),
           block(static_cast<std::size_t>(channels), std::vector<float>(block_frames)),
           in_pointers(static_cast<std::size_t>(channels)) {
         for (std::vector<float>& channel : block) block_pointers.push_back(channel.data());
     }
 
-    std::int64_t frames_due() const noexcept { return (frames_in * out_rate_hz + in_rate_hz - 1) / in_rate_hz; }
+    /// Exact for whole rates and some 10^10 frames: a quotient that is no integer is further from one than doubles round.
+    std::int64_t frames_due() const noexcept {
+        return static_cast<std::int64_t>(std::ceil(static_cast<double>(frames_in) * out_rate_hz / in_rate_hz));
+    }
 
     /// n frames of the block, as far as they are still due.
     void append(std::size_t n, Planar& out) {
@@ -66,7 +68,7 @@ struct Resampler::Impl {
     }
 };
 
-Resampler::Resampler(int in_rate_hz, int out_rate_hz, int channels)
+Resampler::Resampler(double in_rate_hz, double out_rate_hz, int channels)
     : impl_(std::make_unique<Impl>(in_rate_hz, out_rate_hz, channels)) {}
 
 Resampler::~Resampler() = default;

@@ -17,7 +17,8 @@ using Planar = std::vector<std::vector<float>>;
 /// and back gives at least n, of which the first n are those put in (below the lower Nyquist frequency).
 class Resampler {
 public:
-    Resampler(int in_rate_hz, int out_rate_hz, int channels);
+    /// The rates need not be whole numbers: two clocks that were meant to be one differ by millionths.
+    Resampler(double in_rate_hz, double out_rate_hz, int channels);
     ~Resampler();
     Resampler(Resampler&&) noexcept;
     Resampler& operator=(Resampler&&) noexcept;

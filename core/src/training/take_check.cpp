@@ -186,6 +186,27 @@ std::optional<std::ptrdiff_t> find_delay(std::span<const float> dry, std::span<c
     return a.found ? std::optional(a.latency_samples) : std::nullopt;
 }
 
+TakeTiming check_timing(RecordedTake& take, std::optional<std::ptrdiff_t> latency_samples, bool repair, const fs::path& wet,
+                        std::vector<std::string>& notes) {
+    const auto track = [&] {
+        return track_timing(take.dry.channels.front(), take.wet.channels.front(), latency_samples, take.dry.sample_rate);
+    };
+    TakeTiming timing = track();
+    const auto said = describe(timing, wet.string(), take.dry.sample_rate);
+    notes.insert(notes.end(), said.begin(), said.end());
+    if (!repair || timing.keeps_time()) return timing;
+    if (timing.drift_ppm != 0) {
+        remove_drift(take.wet, timing.drift_ppm);
+        timing = track();
+        timing.drift_ppm = 0;  // what is left is less than can be measured
+        notes.push_back("repaired: the drift of " + wet.string() + " is evened out");
+    }
+    if (const std::size_t n = timing.slips.size() + timing.holes.size(); n > 0)
+        notes.push_back("repaired: what lies round " + std::to_string(n) + (n == 1 ? " dropout" : " dropouts") + " in " +
+                        wet.string() + " is left out");
+    return timing;
+}
+
 std::size_t align_take(RecordedTake& take, const std::vector<std::ptrdiff_t>& latency_samples, const fs::path& dry,
                        const fs::path& wet, std::vector<std::string>& notes) {
     const auto n_dry = std::ptrdiff_t(take.dry.frames()), n_wet = std::ptrdiff_t(take.wet.frames());

@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
+#include <span>
 
 namespace serpent {
 namespace {
@@ -18,57 +20,86 @@ namespace fs = std::filesystem;
 constexpr double longest_validation_s = 20.0;
 constexpr double validation_share = 0.1;
 
+constexpr std::ptrdiff_t same_chain_samples = 4; // onsets in other playing differ by less
 constexpr double notable_self_esr = 0.01; // clearly audible side by side: modulation, noise, a knob that was moved
 
 using Channels = std::vector<std::vector<float>>;
 
-/// Samples [begin, end) of a take.
-TrainingTake part(const TrainingTake& take, std::size_t begin, std::size_t end) {
+struct Prepared {
+    std::vector<TrainingTake> stretches;  ///< one, but for a take that was cut round dropouts
+    std::optional<CaptureLayout> layout;  ///< of a take in one stretch
+    int sample_rate = 0, latency_samples = 0;
+    std::optional<double> self_esr;
+};
+
+/// A stretch of a take, as far as the wet goes.
+TrainingTake part(const TrainingTake& take, const Stretch& stretch) {
+    const std::ptrdiff_t n = std::ssize(take.wet.front()), shift = stretch.shift_samples;
+    const auto begin = std::max(std::ptrdiff_t(stretch.begin), -shift), end = std::min(std::ptrdiff_t(stretch.end), n - shift);
     TrainingTake cut{{}, {}, take.controls};
-    const auto copy = [&](const Channels& from, Channels& to) {
-        for (const std::vector<float>& channel : from)
-            to.emplace_back(channel.begin() + static_cast<std::ptrdiff_t>(begin),
-                            channel.begin() + static_cast<std::ptrdiff_t>(end));
-    };
-    copy(take.dry, cut.dry);
-    copy(take.wet, cut.wet);
+    for (const std::vector<float>& channel : take.dry) cut.dry.emplace_back(channel.begin() + begin, channel.begin() + end);
+    for (const std::vector<float>& channel : take.wet)
+        cut.wet.emplace_back(channel.begin() + begin + shift, channel.begin() + end + shift);
     return cut;
 }
 
 /// Splits a take into what is trained on and what chooses the weights.
-void split(const TrainingTake& take, int sample_rate, const std::optional<CaptureLayout>& layout, TrainingSet& set) {
+void split(const Prepared& p, TrainingSet& set) {
+    const auto longer = [](const auto& a, const auto& b) { return a.dry.front().size() < b.dry.front().size(); };
+    const auto last = std::max_element(p.stretches.begin(), p.stretches.end(), longer);
+    std::size_t all = 0;
+    for (const TrainingTake& stretch : p.stretches) {
+        all += stretch.dry.front().size();
+        if (&stretch != &*last) set.train.push_back(stretch);
+    }
+    const TrainingTake& take = *last;
     const std::size_t n = take.dry.front().size();
-    if (layout && layout->validation.end <= n && layout->validation.begin > 0) {
-        set.train.push_back(part(take, 0, layout->validation.begin));
-        if (layout->validation.end < n) set.train.push_back(part(take, layout->validation.end, n));
-        set.valid.push_back(part(take, layout->validation.begin, layout->validation.end));
+    if (p.layout && p.layout->validation.end <= n && p.layout->validation.begin > 0) {
+        set.train.push_back(part(take, {0, p.layout->validation.begin}));
+        if (p.layout->validation.end < n) set.train.push_back(part(take, {p.layout->validation.end, n}));
+        set.valid.push_back(part(take, {p.layout->validation.begin, p.layout->validation.end}));
         return;
     }
-    const auto held = static_cast<std::size_t>(std::min(validation_share * double(n), longest_validation_s * sample_rate));
-    set.train.push_back(part(take, 0, n - held));
-    set.valid.push_back(part(take, n - held, n));
+    const double wanted = std::min(validation_share * double(all), longest_validation_s * p.sample_rate);
+    const std::size_t held = std::min(static_cast<std::size_t>(wanted), n / 2);
+    set.train.push_back(part(take, {0, n - held}));
+    set.valid.push_back(part(take, {n - held, n}));
 }
 
-/// The latency asked for, or else the onset of each channel of the wet. Throws when it has nothing to do with the dry.
-std::vector<std::ptrdiff_t> choose_latency(const RecordedTake& r, const std::optional<CaptureLayout>& layout,
-                                           const fs::path& dry, const fs::path& wet, const TrainingDataOptions& options,
-                                           std::vector<std::string>& notes) {
+/// The onset of each channel of the wet within `part` of the dry.
+std::vector<Alignment> find_latencies(const RecordedTake& r, const std::optional<CaptureLayout>& layout, const Stretch& part) {
+    std::vector<Alignment> found;
+    const auto of_part = [&](const std::vector<float>& channel) {
+        const std::size_t begin = std::min(part.begin, channel.size()), end = std::min(part.end, channel.size());
+        return std::span(channel).subspan(begin, end - begin);
+    };
+    const std::size_t n = r.dry.frames();
+    const bool whole = part.begin == 0 && part.end == n;
+    for (std::size_t c = 0; c < r.wet.channels.size(); ++c)
+        found.push_back(whole ? find_latency(r.dry.channels[c], r.wet.channels[c], r.dry.sample_rate, layout)
+                              : find_latency(of_part(r.dry.channels[c]), of_part(r.wet.channels[c]), r.dry.sample_rate));
+    return found;
+}
+
+/// Says what was found. Throws when a channel has nothing to do with the dry.
+std::vector<std::ptrdiff_t> accept(const std::vector<Alignment>& found, const TakeTiming& timing, int sample_rate,
+                                   const fs::path& dry, const fs::path& wet, std::vector<std::string>& notes) {
     std::vector<std::ptrdiff_t> latencies;
-    for (std::size_t c = 0; c < r.wet.channels.size(); ++c) {
-        if (options.latency_samples) {
-            latencies.push_back(*options.latency_samples);
-            continue;
+    for (std::size_t c = 0; c < found.size(); ++c) {
+        const Alignment& a = found[c];
+        const std::string name = (found.size() > 1 ? "channel " + std::to_string(c + 1) + " of " : "") + wet.string();
+        if (!a.found && !timing.keeps_time()) {
+            const std::string what = describe(timing, wet.string(), sample_rate).front();
+            throw Error(what.substr(what.find(": ") + 2));
         }
-        const std::string name = (r.wet.channels.size() > 1 ? "channel " + std::to_string(c + 1) + " of " : "") + wet.string();
-        const Alignment a = find_latency(r.dry.channels[c], r.wet.channels[c], r.dry.sample_rate, layout);
         if (!a.found)
             throw Error(name + " does not seem to answer " + dry.string() + " (" + a.confidence +
                         "); check that they belong together, or give --latency N to train all the same.");
         notes.push_back("latency of " + name + ": " + std::to_string(a.latency_samples) + " samples (" + a.confidence + ")");
-        if (a.clicks_disagree)
+        if (a.clicks_disagree && timing.keeps_time())
             notes.push_back("warning: " + name + " does not keep time with " + dry.string() +
-                            ": samples were lost or inserted, two clocks ran apart, or the gear modulates its delay; if it is not the "
-                            "gear, record again with both on one interface");
+                            ": samples were lost or inserted, two clocks ran apart, or the gear modulates its delay; if it "
+                            "is not the gear, record again with both on one interface");
         if (a.polarity_inverted) notes.push_back("note: " + name + " is inverted in polarity; the model will be, too");
         latencies.push_back(a.latency_samples);
     }
@@ -79,34 +110,43 @@ std::string describe_self_esr(const std::optional<double>& esr) {
     if (!esr)
         return "how far the gear differs from itself is not known: only serpent's capture signal plays a part twice";
     char text[160];
-    std::snprintf(text, sizeof text, "self-ESR: %.2g, how far the gear differs from itself when it plays a part twice; no model can do better",
-                  *esr);
+    std::snprintf(text, sizeof text, "self-ESR: %.2g, how far the gear differs from itself when it plays a part twice; "
+                  "no model can do better", *esr);
     return (*esr > notable_self_esr ? "warning: " : "") + std::string(text);
 }
 
-struct Prepared {
-    TrainingTake take;
-    std::optional<CaptureLayout> layout;
-    int sample_rate = 0, latency_samples = 0;
-    std::optional<double> self_esr;
-};
-
-Prepared prepare(const fs::path& dry, const fs::path& wet, const TrainingDataOptions& options,
-                 std::vector<std::string>& notes) {
+/// `likely_latency`: of another recording through the same chain, whose onset was clearer or is the same.
+Prepared prepare(const fs::path& dry, const fs::path& wet, TrainingDataOptions options, std::vector<std::string>& notes,
+                 std::optional<int> likely_latency = {}) {
     RecordedTake recorded = read_take(dry, wet, {}, notes);
-    Prepared p;
-    p.layout = recognise(recorded.dry.channels.front(), recorded.dry.sample_rate);
-    p.sample_rate = recorded.dry.sample_rate;
-    const auto latencies = choose_latency(recorded, p.layout, dry, wet, options, notes);
+    const int rate = recorded.dry.sample_rate;
+    Prepared p{{}, recognise(recorded.dry.channels.front(), rate), rate};
+    std::optional<std::ptrdiff_t> about = options.latency_samples;
+    if (!about) about = find_delay(recorded.dry.channels.front(), recorded.wet.channels.front(), rate);
+    if (likely_latency && (!about || std::abs(*about - *likely_latency) <= same_chain_samples))
+        about = options.latency_samples = likely_latency;
+    TakeTiming timing = check_timing(recorded, about, options.repair, wet, notes);
+    std::vector<std::ptrdiff_t> latencies(recorded.wet.channels.size(), about.value_or(0));
+    if (!options.latency_samples) {
+        const Stretch part = longest(sound_stretches(timing, recorded.dry.frames(), rate));
+        latencies = accept(find_latencies(recorded, p.layout, part), timing, rate, dry, wet, notes);
+    }
     p.latency_samples = static_cast<int>(latencies.front());
     const std::size_t cut = align_take(recorded, latencies, dry, wet, notes);
-    p.take = {std::move(recorded.dry.channels), std::move(recorded.wet.channels), {}};
+    const TrainingTake whole{std::move(recorded.dry.channels), std::move(recorded.wet.channels), {}};
+    if (options.repair && !timing.keeps_time()) {
+        p.layout.reset();
+        for (const Stretch& s : sound_stretches(without_begin(timing, cut), whole.dry.front().size(), rate))
+            p.stretches.push_back(part(whole, s));
+    } else {
+        p.stretches.push_back(whole);
+    }
     if (p.layout) {
         p.layout = without_begin(*p.layout, cut);
         // Without the latency the wet may be some samples short of the whole signal; the repeated part is all it takes.
         const CaptureSection &first = p.layout->repeat_first, &second = p.layout->repeat_second;
-        if (p.take.wet.front().size() >= second.end && first.size() == second.size())
-            p.self_esr = self_esr(p.take.wet.front(), *p.layout);
+        if (whole.wet.front().size() >= second.end && first.size() == second.size())
+            p.self_esr = self_esr(whole.wet.front(), *p.layout);
         notes.push_back("the dry is serpent's capture signal: aligned by its markers");
     }
     notes.push_back(describe_self_esr(p.self_esr));
@@ -124,16 +164,13 @@ TrainingData load_pair(const fs::path& dry, const fs::path& wet,
     data.latency_samples = p.latency_samples;
     data.self_esr = p.self_esr;
     if (valid) {
-        // The same recording chain: the latency of the training pair holds.
-        TrainingDataOptions same = options;
-        same.latency_samples = p.latency_samples;
-        Prepared v = prepare(valid->first, valid->second, same, data.notes);
-        if (v.sample_rate != p.sample_rate || v.take.dry.size() != p.take.dry.size())
+        Prepared v = prepare(valid->first, valid->second, options, data.notes, p.latency_samples);
+        if (v.sample_rate != p.sample_rate || v.stretches.front().dry.size() != p.stretches.front().dry.size())
             throw Error("The validation pair " + valid->first.string() + " differs from the training pair in rate or channels.");
-        set->train.push_back(std::move(p.take));
-        set->valid.push_back(std::move(v.take));
+        set->train = std::move(p.stretches);
+        set->valid = std::move(v.stretches);
     } else {
-        split(p.take, p.sample_rate, p.layout, *set);
+        split(p, *set);
     }
     data.set = std::move(set);
     return data;
@@ -151,17 +188,17 @@ TrainingData load_takes(const TakesFile& takes, const TrainingDataOptions& optio
         if (first) data.latency_samples = p.latency_samples;
         first = false;
         set->sample_rate = p.sample_rate;
-        p.take.controls = take.controls;
+        for (TrainingTake& stretch : p.stretches) stretch.controls = take.controls;
         return p;
     };
     for (const Take& take : takes.takes) {
         Prepared p = load(take);
         if (takes.valid.empty())
-            split(p.take, p.sample_rate, p.layout, *set);
+            split(p, *set);
         else
-            set->train.push_back(std::move(p.take));
+            std::ranges::move(p.stretches, std::back_inserter(set->train));
     }
-    for (const Take& take : takes.valid) set->valid.push_back(load(take).take);
+    for (const Take& take : takes.valid) std::ranges::move(load(take).stretches, std::back_inserter(set->valid));
     data.set = std::move(set);
     return data;
 }

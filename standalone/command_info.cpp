@@ -62,6 +62,8 @@ std::string rounded_time(double milliseconds) {
     return milliseconds >= 1000 ? rounded(milliseconds / 1000) + " s" : rounded(milliseconds) + " ms";
 }
 
+std::string peak_text(float peak) { return rounded(20 * std::log10(static_cast<double>(peak))) + " dBFS"; }
+
 bool has_biases(const Model& model) {
     return std::any_of(model.weights.layers.begin(), model.weights.layers.end(), [](const serpent::LayerWeights& layer) {
         return !layer.in_proj_bias.empty() || !layer.x_proj_bias.empty() || !layer.out_proj_bias.empty();
@@ -79,7 +81,8 @@ ordered_json config_json(const serpent::ModelConfig& config) {
             {"d_conv", config.d_conv}, {"expand", config.expand}, {"dt_rank", config.dt_rank},
             {"a", config.a == serpent::DecayShape::tied ? "tied" : "full"},
             {"b_bar", config.b_bar == serpent::BBar::ema ? "ema" : "euler"},
-            {"final_norm", config.final_norm}, {"skip", config.skip}, {"controls", controls}};
+            {"final_norm", config.final_norm}, {"skip", config.skip}, {"output_peak", config.output_peak},
+            {"controls", controls}};
 }
 
 } // namespace
@@ -144,6 +147,9 @@ void print_card(const Model& model) {
         info_line("Control", control.name + ": " + rounded(control.min) + " to " + rounded(control.max) + ", default " +
                             rounded(control.default_value) + (control.unit.empty() ? "" : " " + control.unit));
     }
+    if (config.output_peak > 0)
+        info_line("Peak", peak_text(config.output_peak) + " in the recordings it learned from; it never plays above " +
+                          peak_text(2 * config.output_peak));
     if (about.loudness_db) info_line("Loudness", rounded(*about.loudness_db) + " dB for an input of -18 dBFS");
     if (about.input_level_dbu) info_line("Input level", rounded(*about.input_level_dbu) + " dBu at full scale");
     for (const auto& [key, text] : about.other) info_line("Other", key + ": " + text.substr(0, 200));

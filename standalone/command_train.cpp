@@ -26,7 +26,8 @@ constexpr const char* examples =
     "\n"
     "Dry is what went into the gear, wet what came out, same rate, at least some seconds, better three minutes. The delay\n"
     "of the recording is found and removed. Beside the model appears a report, MODEL.html: look and listen before you\n"
-    "keep it. Presets: nano (4 layers) is the cheapest to play, standard (6) suits overdrives and fuzzes, max has 8. For\n"
+    "keep it. Play as loud as you will later: louder than the recordings, a model rounds off, and stays within 6 dB of\n"
+    "their peak. Presets: nano (4 layers) is the cheapest to play, standard (6) suits overdrives and fuzzes, max has 8. For\n"
     "a compressor say with --memory how many seconds it takes to let go.\n";
 
 struct Arguments {

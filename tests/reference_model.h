@@ -4,6 +4,7 @@
 
 #include "reference/block.h"
 #include "reference/film.h"
+#include "reference/output_bound.h"
 #include "reference/rms_norm.h"
 #include "serpent/model.h"
 
@@ -136,6 +137,9 @@ private:
         if (config_.skip)
             for (std::size_t i = 0; i < out.size(); ++i)
                 out[i] += skip_[i % channels] * in[i];
+        const reference::OutputBound<double> bound(config_.output_peak);
+        for (double& y : out)
+            y = bound(y);
         return out;
     }
 

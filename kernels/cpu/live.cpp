@@ -156,6 +156,7 @@ void pack_all(LiveData& data, const LiveWeights& w) {
         fill_row(data, row.data(), d_model, data.decoder + c * data.model_stride);
     }
     data.final_norm = w.norm_f != nullptr;
+    data.output_bound = reference::OutputBound<float>(data.config.output_peak);
     std::copy_n(w.decoder_bias, channels, data.decoder_bias);
     if (w.skip) std::copy_n(w.skip, channels, data.skip);
 }

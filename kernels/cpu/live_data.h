@@ -7,6 +7,7 @@
 // bytes.
 #pragma once
 
+#include "reference/output_bound.h"
 #include "serpent/kernels/isa.h"
 #include "serpent/kernels/live.h"
 
@@ -64,6 +65,7 @@ struct LiveData {
     float* decoder_bias = nullptr;        // [channels]
     float* skip = nullptr;                // [channels]: 0 where there is none
     bool final_norm = false;
+    reference::OutputBound<float> output_bound;
     LiveLayer* layers = nullptr;
     std::size_t window_at = 0;            // row of LiveLayer::window where the history starts, in all layers
     int ramp_done = 0, ramp_samples = 0;  // FiLM is moving while ramp_done < ramp_samples

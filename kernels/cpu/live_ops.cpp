@@ -47,7 +47,7 @@ HWY_INLINE void encode(S s, Count n) {
         }
 }
 
-/// out = decoder . norm(e) + bias + skip . in. Returns the instances whose output was not finite, a bit each.
+/// out = bound(decoder . norm(e) + bias + skip . in). Returns the instances whose output was not finite, a bit each.
 template <class S, class Count>
 HWY_INLINE unsigned decode(S s, float* const* out, size_t first, Count n) {
     const typename S::D d;
@@ -72,7 +72,7 @@ HWY_INLINE unsigned decode(S s, float* const* out, size_t first, Count n) {
                 const float scale = scratch.scale[t * S::instances + k];
                 const float sample = answer[k] * scale + data.decoder_bias[c] + data.skip[c] * input;
                 failed |= static_cast<unsigned>(!std::isfinite(sample)) << k;
-                out[k * channels + c][first + t] = sample;
+                out[k * channels + c][first + t] = data.output_bound(sample);
             }
         }
     return failed;

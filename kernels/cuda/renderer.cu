@@ -2,6 +2,7 @@
 // Blocks of a signal on their way through the GPU: copied there, rendered, copied back, three blocks at a time in three streams.
 #include "cuda/render_path.h"
 #include "cuda/support.cuh"
+#include "reference/output_bound.h"
 #include "serpent/kernels/device_render.h"
 
 #include <algorithm>
@@ -17,6 +18,7 @@ using cuda::Stream;
 namespace {
 
 constexpr std::size_t largest_block = std::size_t{1} << 22, smallest_block = std::size_t{1} << 14;
+constexpr int bound_threads = 256;
 
 std::size_t as_size(int n) { return static_cast<std::size_t>(n); }
 
@@ -30,6 +32,11 @@ struct Slot {
 
     explicit Slot(std::size_t floats) : in(floats), out(floats), device_in(floats), device_out(floats) {}
 };
+
+__global__ void bound_kernel(float* out, std::int64_t floats, reference::OutputBound<float> bound) {
+    const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+    if (i < floats) out[i] = bound(out[i]);
+}
 
 } // namespace
 
@@ -83,6 +90,11 @@ struct DeviceRenderer::Impl {
     void render(cudaStream_t stream, DeviceSignal in, DeviceSignal out, std::size_t n) {
         const auto samples = static_cast<std::int64_t>(n);
         path->process(stream, in, out, samples, chunk != 0 ? chunk : path->chunk_for(samples), history.data(), h.data());
+        const reference::OutputBound<float> bound(config.output_peak);
+        if (!bound.bounds()) return;
+        const std::int64_t floats = samples * config.channels;  // the channels lie one behind the other
+        bound_kernel<<<cuda::blocks_for(floats, bound_threads), bound_threads, 0, stream>>>(out.data, floats, bound);
+        cuda::check_launch("bounding the output");
     }
 
     void send(Slot& slot, const float* const* in, float* const* out, std::size_t first, std::size_t count) {

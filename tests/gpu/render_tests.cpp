@@ -5,6 +5,7 @@
 #include "golden_file.h"
 #include "model/example_model.h"
 #include "random.h"
+#include "reference/output_bound.h"
 #include "serpent/kernels/device_render.h"
 #include "serpent/render.h"
 #include "stream/live_weights.h"
@@ -139,6 +140,38 @@ TEST_CASE("the fused kernels take several channels and any number of layers") {
         check_close(s.expected, render(s, {}, {whole}));
         check_close(s.expected, render(s, {.chunk = 16}, {1, 2, 3, 31, 2047}));
     }
+}
+
+TEST_CASE("the GPU bounds what a model trained at a lower level puts out") {
+    if (!gpu()) return;
+    for (const char* name : {"tied_ema_8_16_4_4", "stereo_6_12_4_2"})
+        for (const bool fused : {true, false}) {
+            CAPTURE(name, fused);
+            Signal s = golden(name);
+            float peak = 0;
+            for (const auto& channel : s.expected)
+                for (const float y : channel) peak = std::max(peak, std::abs(y));
+            Model model = *s.model;
+            model.config.output_peak = peak / 4;
+            s.model = std::make_shared<Model>(std::move(model));
+            const reference::OutputBound<float> bound(peak / 4);
+            for (auto& channel : s.expected)
+                for (float& y : channel) y = bound(y);
+            check_close(s.expected, render(s, {.fused = fused}, {whole}));
+            check_close(s.expected, render(s, {.block_samples = 16384, .fused = fused}, {1, 2, 3, 31, 2047}));
+            DeviceRenderer renderer = make(*s.model, {.fused = fused});
+            const std::size_t n = std::min<std::size_t>(s.in[0].size(), 1000), channels = s.in.size();
+            std::vector<float> flat;
+            for (const auto& channel : s.in) flat.insert(flat.end(), channel.begin(), channel.begin() + std::ptrdiff_t(n));
+            kernels::DeviceBuffer in(n * channels), out(n * channels);
+            in.upload(flat.data(), flat.size());
+            renderer.process(in, out, n);
+            out.download(flat.data(), flat.size());
+            for (std::size_t c = 0; c < channels; ++c) {
+                Channels expected{{s.expected[c].begin(), s.expected[c].begin() + std::ptrdiff_t(n)}};
+                check_close(expected, {{flat.begin() + std::ptrdiff_t(c * n), flat.begin() + std::ptrdiff_t((c + 1) * n)}});
+            }
+        }
 }
 
 TEST_CASE("the GPU's state can be read, set and moved to the CPU") {

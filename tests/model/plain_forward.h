@@ -44,10 +44,15 @@ public:
         if (c_.final_norm) e = norm(e, w.norm_f);
         Vector out = product(w.decoder_weight, w.decoder_bias, e);
         if (c_.skip) for (std::size_t i = 0; i < out.size(); ++i) out[i] += double(w.skip[i]) * in[i];
+        for (double& y : out) y = bound(y);
         return out;
     }
 
 private:
+    double bound(double y) const {
+        const double peak = c_.output_peak, e = std::fabs(y) - 1.25 * peak;
+        return peak == 0 || e <= 0 ? y : std::copysign(peak * (1.25 + 0.75 * e / (0.75 * peak + e)), y);
+    }
     static std::size_t count(int n) { return static_cast<std::size_t>(n); }
     static double silu(double x) { return x / (1 + std::exp(-x)); }
     static double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x))); }

@@ -174,6 +174,8 @@ TEST_CASE("wrong metadata") {
 
 TEST_CASE("wrong configuration fields") {
     const auto set = [](const char* key, json value) { return [=](FileParts& p) { p.set_config(key, value); }; };
+    for (const json& peak : std::vector<json>{-0.5, 1e-31, 1e31, 1e300, "0.5", nullptr})
+        check_all({{"output_peak", set("output_peak", peak), {"config", "output_peak"}}});
     for (const char* key : {"kind", "sample_rate", "d_model", "n_layers", "d_state"}) {
         check_all({{key, [=](FileParts& p) { p.erase_config(key); }, {key, "missing"}}});
     }

@@ -31,6 +31,7 @@ void require_same_config(const ModelConfig& a, const ModelConfig& b) {
     CHECK(a.b_bar == b.b_bar);
     CHECK(a.final_norm == b.final_norm);
     CHECK(a.skip == b.skip);
+    CHECK(a.output_peak == b.output_peak);
     REQUIRE(a.controls.size() == b.controls.size());
     for (std::size_t i = 0; i < a.controls.size(); ++i) {
         CHECK(a.controls[i].name == b.controls[i].name);
@@ -67,6 +68,7 @@ TEST_CASE("a saved model loads with the same configuration, texts and bits") {
         config.controls.clear();
         config.d_conv = 1;
         config.sample_rate = 96000;
+        config.output_peak = 0.7f;
     }
     Model model = random_model(config);
     model.metadata = {"Näme", "author", "CC0-1.0", "line\nline \"quoted\"", "gear", -17.25, 12.5, R"({"steps": 3})",

@@ -105,6 +105,20 @@ TEST_CASE("training learns a device far beyond a static gain") {
     CHECK_FALSE(!(m.esr < 0.1 * m.static_gain_esr));
 }
 
+TEST_CASE("a trained model knows the largest sample of the recordings, as recorded") {
+    auto data = std::make_shared<TrainingSet>(*device());
+    data->train[0].wet[0][20000] = -0.75f;
+    TrainOptions options = quick(1);
+    options.config.output_peak = 0.1f;
+    Trainer t(data, options);
+    run(t);
+    CHECK(t.options().config.output_peak == 0.0f);
+    CHECK(t.best_model().config.output_peak == 0.75f);
+    data = std::make_shared<TrainingSet>(*data);
+    data->valid[0].wet[0][2000] = 0.8f;
+    CHECK(Trainer(data, quick(1)).best_model().config.output_peak == 0.8f);
+}
+
 TEST_CASE("any number of threads trains the same bits") {
     const auto data = device();
     TrainOptions o = quick(30);
@@ -136,6 +150,7 @@ TEST_CASE("a resumed run gives the bits of a run never stopped") {
             CHECK(second.steps_done() == stop);
             run(second);
             CHECK(same_weights(whole.best_model(), second.best_model()));
+            CHECK(second.best_model().config.output_peak == whole.best_model().config.output_peak);
             CHECK(whole.best_valid_esr() == second.best_valid_esr());
             CHECK(whole.curve().size() == second.curve().size());
         }

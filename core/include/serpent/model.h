@@ -38,6 +38,7 @@ struct ModelConfig {
     bool selective = true;  ///< false, in a generator's tiers only: time-invariant layers of d_state / 2 complex states
     bool final_norm = true;
     bool skip = false;
+    float output_peak = 0.0f;  ///< largest sample it was trained to put out; what it plays is held below twice that. 0: not
     std::vector<Control> controls;
 
     int d_inner() const noexcept { return expand * d_model; }

@@ -51,6 +51,11 @@ void check_controls(const std::vector<Control>& controls) {
     }
 }
 
+void check_output_peak(float peak) {
+    if (peak != 0.0f && !(peak >= least_output_peak && peak <= most_output_peak))
+        fail("output_peak", "is " + std::to_string(peak) + "; it must be 0, or from 1e-30 to 1e30");
+}
+
 } // namespace
 
 ModelConfig parse_config(std::string_view text) {
@@ -65,6 +70,7 @@ ModelConfig parse_config(std::string_view text) {
     read_stack(object, "", config);
     optional(object, "", "final_norm", config.final_norm);
     optional(object, "", "skip", config.skip);
+    optional(object, "", "output_peak", config.output_peak);
     if (const json* controls = find(object, "controls")) config.controls = parse_controls(*controls);
     check_config(config);
     return config;
@@ -86,6 +92,7 @@ std::string config_text(const ModelConfig& config) {
     write_stack(config, object);
     object["final_norm"] = config.final_norm;
     object["skip"] = config.skip;
+    if (config.output_peak != 0.0f) object["output_peak"] = config.output_peak;
     object["controls"] = controls;
     return json_text(object);
 }
@@ -130,6 +137,7 @@ void check_config(const ModelConfig& config) {
     check_range("sample_rate", config.sample_rate, 1000, 768000);
     check_range("channels", config.channels, 1, 64);
     check_stack(config, "");
+    check_output_peak(config.output_peak);
     check_controls(config.controls);
 }
 

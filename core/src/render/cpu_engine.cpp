@@ -9,6 +9,7 @@
 #include "lanes/flush_denormals.h"
 #include "lanes/lane_model.h"
 #include "lanes/workers.h"
+#include "reference/output_bound.h"
 #include "serpent/errors.h"
 
 #include <algorithm>
@@ -54,6 +55,7 @@ private:
     RendererOptions options;
     LaneModel lanes;
     LaneFilm film;
+    reference::OutputBound<float> bound;
     Workers workers;
     State state_;
     std::vector<Group> groups;  // as many as the longest block so far needed, for memory is theirs; at least one
@@ -74,7 +76,7 @@ private:
 CpuEngine::CpuEngine(std::shared_ptr<const Model> m, RendererOptions o)
     : model(std::move(m)), options(std::move(o)),
       lanes(model->config, model->weights, kernels::lane_ops(required_isa(options.isa))),
-      workers(options.threads) {
+      bound(model->config.output_peak), workers(options.threads) {
     if (options.chunk < 1 || options.chunk > 65536)
         throw Error("The renderer's chunk is " + std::to_string(options.chunk) + "; choose 1 to 65536 samples.");
     if (!model->config.controls.empty()) {
@@ -125,7 +127,7 @@ void CpuEngine::store(const Group& g, float* const* out, std::size_t first, int 
     for (int c = 0; c < channels; ++c)
         for (int lane = 0; lane < used_lanes; ++lane) {
             float* to = out[c] + first + size(lane) * size(steps);
-            for (int t = 0; t < steps; ++t) to[t] = g.out[lane_floats(size(t * channels + c)) + size(lane)];
+            for (int t = 0; t < steps; ++t) to[t] = bound(g.out[lane_floats(size(t * channels + c)) + size(lane)]);
         }
 }
 

@@ -20,6 +20,7 @@ kernels::LiveConfig live_config(const ModelConfig& config) {
     live.n_layers = config.n_layers;
     live.tied = config.a == DecayShape::tied;
     live.ema = config.b_bar == BBar::ema;
+    live.output_peak = config.output_peak;
     return live;
 }
 

@@ -202,6 +202,7 @@ void check_fits(const TrainerState& s, const TrainingSet& data) {
 Model export_model(const TrainerState& state, const Weights& weights) {
     Model model;
     model.config = state.net.config;
+    model.config.output_peak = state.output_peak;
     model.weights = weights;
     const auto scale = [](std::vector<float>& v, double factor) {
         for (float& x : v) x = static_cast<float>(x * factor);

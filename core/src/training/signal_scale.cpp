@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "training/signal_scale.h"
 
+#include "model/config_json.h"
 #include "serpent/errors.h"
 #include "serpent/metrics.h"
 
@@ -40,6 +41,15 @@ SignalScale measure_scale(const TrainingSet& data) {
         }
     if (!(dry > 0) || !(wet > 0)) throw Error("The training recordings are silent; record the device while something plays.");
     return {std::sqrt(dry / count), std::sqrt(wet / count), emphasised / wet};
+}
+
+float output_peak(const TrainingSet& data) {
+    float peak = 0;
+    for (const auto* takes : {&data.train, &data.valid})
+        for (const TrainingTake& take : *takes)
+            for (const std::vector<float>& channel : take.wet)
+                for (const float y : channel) peak = std::max(peak, std::abs(y));
+    return peak >= least_output_peak && peak <= most_output_peak ? peak : 0.0f;
 }
 
 float take_weight(const TrainingTake& take, const SignalScale& scale) {

@@ -18,6 +18,10 @@ void check_training_set(const TrainingSet& data);
 /// Throws Error when the training takes are silent.
 SignalScale measure_scale(const TrainingSet& data);
 
+/// The largest sample of any take's wet side, training or validation: ModelConfig::output_peak. 0 (no bound) where it is out
+/// of range.
+float output_peak(const TrainingSet& data);
+
 /// What makes a take's squared error an ESR of its own: the mean power of all takes over that of this one. Takes more
 /// than 40 dB quieter than the rest count as if they were 40 dB quieter.
 float take_weight(const TrainingTake& take, const SignalScale& scale);

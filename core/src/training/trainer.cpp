@@ -62,6 +62,7 @@ struct Trainer::Impl {
           model(s.net.config, s.net.weights,
                 kernels::lane_ops(required_isa(s.options.isa))),
           film_gradient(s.net) {
+        s.output_peak = output_peak(*data);
         for (const TrainingTake& take : data->train) take_weights.push_back(take_weight(take, s.scale));
         if (s.options.device != Device::cpu) find_device();
         if (device) return;
@@ -96,6 +97,7 @@ TrainerState Trainer::Impl::fresh(const TrainingSet& data, TrainOptions options)
     s.net.config.sample_rate = data.sample_rate;
     s.net.config.channels = static_cast<int>(data.train.front().dry.size());
     s.net.config.controls = data.controls;
+    s.net.config.output_peak = 0;  // in the scaled domain, and where it learns, a model is not bound
     s.options.config = s.net.config;
     s.net.weights = initial_weights(s.net.config, s.options.schedule, s.options.seed);
     s.net.validate();

@@ -19,6 +19,7 @@ namespace serpent {
 struct TrainerState {
     TrainOptions options;
     SignalScale scale;
+    float output_peak = 0;          ///< of the recordings: no checkpoint holds it, and training does without
     Model net;                      ///< weights being trained, in the scaled domain
     Weights average, m, v, best;    ///< moving average, AdamW's moments, and the average at the best validation
     std::int64_t step = 0;
@@ -57,7 +58,7 @@ SegmentLoss segment_loss(const TrainerState& state, int steps);
 /// The lanes of `lane_states` and `lane_errors` in which numbers overflowed.
 std::set<int> overflowed_lanes(const TrainerState& state);
 
-/// `weights` with the scale folded in, playing signals as recorded.
+/// `weights` with the scale folded in, playing signals as recorded, with the recordings' bound on the output.
 Model export_model(const TrainerState& state, const Weights& weights);
 bool makes_valid_model(const TrainerState& state, const Weights& weights);
 /// The best weights that make a valid model: a training that diverged may have some that do not.

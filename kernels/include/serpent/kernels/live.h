@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The live engine: one running model, any block size, no look-ahead, no allocation.
 //
-//   e = encoder . in + bias;  e += block(norm(e) * gain + shift) for every layer;  out = decoder . norm_f(e) + bias (+ skip in)
+//   e = encoder . in + bias;  e += block(norm(e) * gain + shift) for every layer;
+//   out = bound(decoder . norm_f(e) + bias (+ skip in))        the bound: kernels/reference/output_bound.h
 //   block:  x, z = split(in_proj . u);  x = silu(conv(x));  dt, B, C = split(x_proj . x);  dt = softplus(dt_proj . dt + bias)
 //           euler:  h += q h + dt x B        ema:  h += q (h - x B)        with q = expm1(-dt exp(A_log)) in both
 //           out_proj . ((C h + D x) silu(z))
@@ -29,6 +30,7 @@ struct LiveConfig {
     int channels = 1, d_model = 0, d_inner = 0, d_state = 0, d_conv = 0, dt_rank = 0, n_layers = 0;
     bool tied = false;  ///< A_log is (d_inner), else (d_inner, d_state)
     bool ema = false;   ///< else euler
+    float output_peak = 0.0f;  ///< what the output is bound by (twice this at most); 0: not bound
 };
 
 /// Row-major, in PyTorch's shapes; read by the constructor of LiveEngine only. The three biases of the projections may

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# ardour.sh vst3 BUNDLE | lv2 URI: Ardour itself, without window and sound card. A program is chosen, values changed, the session
-# saved, exported, opened and exported again: each time it has to hold, and to sound like, what was saved the first time.
+# ardour.sh vst3 BUNDLE | lv2 URI: Ardour itself, without window and sound card. A program is chosen, values changed, the
+# session saved, exported, opened and exported again: it has to hold, and to sound like, what was saved the first time.
 set -euo pipefail
 format=$1 plugin=$2
 here=$(cd "$(dirname "$0")" && pwd)

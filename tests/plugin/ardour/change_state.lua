@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- change_state.lua FILE: changes the plugin's state in a saved session where Ardour cannot without a window: the oversampling, and
--- a switch, which it does not show for LV2. FILE is the session (VST3: base64) or a state.ttl (LV2: JUCE's own base64).
+-- change_state.lua FILE: changes the plugin's state in a saved session where Ardour cannot without a window: the oversampling,
+-- and a switch, which it does not show for LV2. FILE is the session (VST3: base64) or a state.ttl (LV2: JUCE's own base64).
 local juces = arg[1]:match("%.ttl$") ~= nil
 local alphabet = juces and ".ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+"
                        or "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- session.lua make|open FOLDER VST3|LV2 ID SOUND, for ardour7-lua: makes a session with a track of notes, chooses a program of
--- the plugin and changes Mix and Output after it; or opens that session. Prints every value that the host knows, saves, and exports
--- what the session plays to SOUND.wav in FOLDER/export.
+-- the plugin and changes Mix and Output after it; or opens that session. Prints every value that the host knows, saves, and
+-- exports what the session plays to SOUND.wav in FOLDER/export.
 local task, folder, kind, id, sound = arg[1], arg[2], arg[3], arg[4], arg[5]
 local backend = AudioEngine:set_backend("None (Dummy)", "serpent", "")
 backend:set_buffer_size(1024)
@@ -39,8 +39,8 @@ end
 local session
 if task == "make" then
     session = create_session(folder, "session", 48000)
-    local tracks = session:new_audio_track(2, 2, nil, 1, "track", ARDOUR.PresentationInfo.max_order, ARDOUR.TrackMode.Normal, true)
-    local track = tracks:front()
+    local last, normal = ARDOUR.PresentationInfo.max_order, ARDOUR.TrackMode.Normal
+    local track = session:new_audio_track(2, 2, nil, 1, "track", last, normal, true):front()
     add_notes(session, track)
     local processor = ARDOUR.LuaAPI.new_plugin(session, id, ARDOUR.PluginType[kind], "")
     assert(not processor:isnil(), "Ardour does not know the plugin")

@@ -181,6 +181,7 @@ TEST_CASE("the second channel of a stereo device can be played alone, and what i
         CAPTURE(c.arguments);
         Child serpent(live(c.arguments), folder / "live.log", server.name());
         CHECK(serpent.wait(patience_s) == 1);
+        INFO(serpent.log());
         CHECK(serpent.log().find(c.message) != std::string::npos);
         std::filesystem::remove(folder / "live.log");
     }

@@ -33,7 +33,7 @@ struct OutputBound {
 
     SERPENT_HD T operator()(T x) const {
         const T a = std::fabs(x);
-        if (!(a > knee && a <= std::numeric_limits<T>::max())) return x;
+        if (!(a > knee && std::isfinite(a))) return x;
         const T y = knee + room / (T(1) + room / (a - knee));
         return x < T(0) ? -y : y;
     }

@@ -193,6 +193,7 @@ TakeTiming track_timing(std::span<const float> dry, std::span<const float> wet, 
     const Fitter fitter(points);
     const Fit& fit = fitter.fit();
     timing.wander_samples = fitter.wander();
+    if (timing.wander_samples > steady_samples) return timing;  // a chorus, not a clock and a hundred dropouts
     if (std::abs(fit.slope) * double(dry.size()) >= std::max(least_drift_samples, timing.wander_samples))
         timing.drift_ppm = 1e6 * fit.slope;
     for (std::size_t part = 1; part < fit.starts.size(); ++part) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "model/bound_memory.h"
 #include "model/example_model.h"
 #include "reference_model.h"
 #include "serpent/errors.h"
@@ -113,6 +114,49 @@ TEST_CASE("time constants at silence") {
     layer.dt_proj_bias.assign(layer.dt_proj_bias.size(), std::log(std::expm1(0.01f)));
     CHECK(time_constants(model).shortest_samples == Approx(25.0).epsilon(1e-5));  // float32 weights
     CHECK(time_constants(model).longest_samples == Approx(100.0).epsilon(1e-5));
+}
+
+TEST_CASE("a bounded memory") {
+    for (const BBar b_bar : {BBar::euler, BBar::ema})
+        for (const DecayShape a : {DecayShape::full, DecayShape::tied}) {
+            ModelConfig config = full_config();  // two controls
+            config.b_bar = b_bar;
+            config.a = a;
+            Model model = random_model(config, true, 5e7);
+            const Model before = model;
+            REQUIRE(time_constants(model).longest_samples > 1e6);
+            CHECK(bound_memory(model, 96000));
+            for (const std::vector<float>& controls : {std::vector<float>{}, {0, -12}, {10, 12}, {0, 0}, {4, 12}}) {
+                INFO(controls.size());
+                CHECK(time_constants(model, controls).longest_samples <= 96000 * (1 + 3e-6));  // A_log in float32
+            }
+            CHECK(time_constants(model).longest_samples == Approx(96000).epsilon(0.02));  // and not shorter than asked
+            CHECK(time_constants(model).shortest_samples == Approx(time_constants(before).shortest_samples).epsilon(0.3));
+            CHECK_FALSE(bound_memory(model, 96000));  // nothing is left to do
+            std::size_t kept = 0, rates = 0;
+            for (std::size_t layer = 0; layer < model.weights.layers.size(); ++layer)
+                for (std::size_t i = 0; i < model.weights.layers[layer].A_log.size(); ++i, ++rates) {
+                    const float now = model.weights.layers[layer].A_log[i], then = before.weights.layers[layer].A_log[i];
+                    CHECK(now >= then);
+                    kept += now == then;
+                }
+            CHECK(kept > 0);
+            CHECK(kept < rates);
+        }
+    SECTION("a model that forgets soon enough is left alone") {
+        Model model = random_model(full_config());
+        const Model before = model;
+        CHECK_FALSE(bound_memory(model, 96000));
+        CHECK(model.weights.layers[0].A_log == before.weights.layers[0].A_log);
+    }
+    SECTION("absurd weights end") {
+        Model model = random_model(full_config());
+        for (LayerWeights& layer : model.weights.layers) layer.dt_proj_bias.assign(layer.dt_proj_bias.size(), -1000.0f);
+        bound_memory(model, 96000);
+        model.validate();
+        model.weights.layers[0].in_proj.assign(model.weights.layers[0].in_proj.size(), std::nanf(""));
+        bound_memory(model, 96000);
+    }
 }
 
 TEST_CASE("FiLM coefficients") {

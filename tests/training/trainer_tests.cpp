@@ -119,6 +119,25 @@ TEST_CASE("a trained model knows the largest sample of the recordings, as record
     CHECK(Trainer(data, quick(1)).best_model().config.output_peak == 0.8f);
 }
 
+TEST_CASE("a trained model remembers no longer than the schedule says, at any setting of its controls") {
+    TrainOptions options = quick(45);  // ends between two validations
+    options.schedule.start = "slow";
+    options.schedule.rate = 0.03;      // memories grow and shrink
+    options.schedule.rate_warmup = 0;
+    for (const float longest_s : {0.002f, 0.02f}) {
+        options.schedule.longest_memory_s = longest_s;
+        const double longest_samples = longest_s * rate_hz;
+        Trainer t(device({1.5f, 4.5f}), options);
+        CHECK(time_constants(t.best_model()).longest_samples <= longest_samples * (1 + 1e-5));  // of no update yet
+        run(t);
+        const Model model = t.best_model();
+        for (const std::vector<float>& controls : {std::vector<float>{1}, {3}, {5}}) {
+            CHECK(time_constants(model, controls).longest_samples <= longest_samples * (1 + 1e-5));  // A_log in float32
+        }
+        CHECK(time_constants(model).longest_samples > 0.2 * longest_samples);
+    }
+}
+
 TEST_CASE("any number of threads trains the same bits") {
     const auto data = device();
     TrainOptions o = quick(30);

@@ -55,7 +55,7 @@ struct TrainSchedule {
     double patience = 0.25;         ///< stop when this share of all steps brought no better validation ESR; counted in
                                     ///< the second half only, since at a high rate the validation ESR jumps about
     std::string start = "grid";     ///< initial time constants: "grid" (1 sample to longest) or "slow" (A = 1..N)
-    double longest_memory_s = 2.0;  ///< longest time constant at the start
+    double longest_memory_s = 2.0;  ///< longest time constant in silence, at the start and of every model that comes out
 };
 
 struct TrainOptions {

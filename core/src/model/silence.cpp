@@ -43,7 +43,8 @@ SilenceSolver::SilenceSolver(const Model& model)
       x_(static_cast<std::size_t>(model.config.d_inner())),
       gate_(x_.size()),
       projected_(static_cast<std::size_t>(model.config.dt_rank + 2 * model.config.d_state)),
-      y_(x_.size()) {}
+      y_(x_.size()),
+      decays_(static_cast<std::size_t>(model.config.n_layers * model.config.d_state) * x_.size()) {}
 
 void SilenceSolver::solve(const Film& film, State& state) noexcept {
     time_constants_ = {std::numeric_limits<double>::infinity(), 0.0};
@@ -97,6 +98,7 @@ void SilenceSolver::solve_scan(std::size_t layer, State& state) noexcept {
             state.h[place] = to_state(h);
             const double left_out = h - static_cast<double>(state.h[place]);
             state.h_low[place] = std::abs(left_out) <= std::abs(h) * 1e-6 ? static_cast<float>(left_out) : 0.0f;  // not clamped
+            decays_[place] = -decay;
             sum += c_out[s] * h;
             const double samples = decay == 0.0 ? std::numeric_limits<double>::infinity() : -1.0 / decay;
             time_constants_.shortest_samples = std::min(time_constants_.shortest_samples, samples);

@@ -3,6 +3,7 @@
 
 #include "serpent/model.h"
 
+#include <span>
 #include <vector>
 
 namespace serpent {
@@ -17,13 +18,15 @@ public:
 
     /// At the last solve().
     const TimeConstants& time_constants() const noexcept { return time_constants_; }
+    /// dt |A| of every state at the last solve(): [n_layers][d_inner][d_state], 1 / samples.
+    std::span<const double> decays() const noexcept { return decays_; }
 
 private:
     void solve_layer(std::size_t layer, const Film& film, State& state) noexcept;
     void solve_scan(std::size_t layer, State& state) noexcept;
 
     const Model& model_;
-    std::vector<double> stream_, normed_, x_, gate_, projected_, y_;
+    std::vector<double> stream_, normed_, x_, gate_, projected_, y_, decays_;
     TimeConstants time_constants_;
 };
 

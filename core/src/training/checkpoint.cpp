@@ -2,9 +2,10 @@
 // A checkpoint is a safetensors file: five sets of weights and the lanes as tensors, the rest as JSON in its metadata.
 #include "training/trainer_state.h"
 
-#include "model/isa.h"
 #include "model/atomic_file.h"
+#include "model/bound_memory.h"
 #include "model/config_json.h"
+#include "model/isa.h"
 #include "serpent/errors.h"
 #include "training/checkpoint_file.h"
 #include "training/schedule.h"
@@ -211,6 +212,7 @@ Model export_model(const TrainerState& state, const Weights& weights) {
     scale(model.weights.decoder_weight, state.scale.wet);
     scale(model.weights.decoder_bias, state.scale.wet);
     scale(model.weights.skip, state.scale.wet / state.scale.dry);
+    bound_memory(model, longest_memory_samples(state.options));
     return model;
 }
 

@@ -43,8 +43,7 @@ DeviceTraining::DeviceTraining(const TrainingSet& data, TrainerState& s, const S
       lanes_(size(s.options.schedule.lanes)) {
     for (const TrainingTake& take : data.train)
         trainer_.add_take(scaled(take.dry, 1 / s.scale.dry), scaled(take.wet, 1 / s.scale.wet), positions(data.controls, take.controls));
-    const ModelConfig& c = s.net.config;
-    trainer_.set_vectors({flat_parameters(c, s.net.weights), flat_parameters(c, s.average), flat_parameters(c, s.m), flat_parameters(c, s.v)});
+    send_weights(s);
     for (std::size_t lane = 0; lane < s.lane_states.size(); ++lane)
         trainer_.set_lane(static_cast<int>(lane), s.lane_states[lane].conv.data(), s.lane_states[lane].h.data(), s.lane_errors[lane].data());
     s.lane_states.clear();
@@ -79,6 +78,11 @@ void DeviceTraining::update(TrainerState& s, const SegmentSampler& sampler, int 
     step.average_keep = average_keep;
     step.number = s.step + 1;
     trainer_.step(lanes_, step);
+}
+
+void DeviceTraining::send_weights(TrainerState& s) {
+    const ModelConfig& c = s.net.config;
+    trainer_.set_vectors({flat_parameters(c, s.net.weights), flat_parameters(c, s.average), flat_parameters(c, s.m), flat_parameters(c, s.v)});
 }
 
 void DeviceTraining::fetch_weights(TrainerState& s) const {

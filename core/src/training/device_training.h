@@ -19,6 +19,7 @@ public:
     double take_loss() { return trainer_.take_loss(); }
     /// Weights, average and moments as they are now.
     void fetch_weights(TrainerState& state) const;
+    void send_weights(TrainerState& state);
     void collect_lanes(TrainerState& into) const;
 
 private:

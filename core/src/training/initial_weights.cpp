@@ -30,7 +30,7 @@ struct Source {
 };
 
 void set_time_constants(const ModelConfig& c, const TrainSchedule& s, LayerWeights& w) {
-    const double longest = std::max(4.0, s.longest_memory_s * c.sample_rate);
+    const double longest = std::max(4.0, s.longest_memory_s * c.sample_rate);  // as longest_memory_samples()
     if (s.start != "grid" && s.start != "slow")
         throw Error("The schedule's start is \"" + s.start + "\"; it is \"grid\" or \"slow\".");
     const bool grid = s.start == "grid";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "serpent/training.h"
 
+#include "model/bound_memory.h"
 #include "model/isa.h"
 #include "lanes/workers.h"
 #include "reference/adamw.h"
@@ -268,8 +269,10 @@ void Trainer::Impl::optimise() {
     }
 }
 
-/// Without takes for validation the training loss decides.
+/// Without takes for validation the training loss decides. What is validated, and may ship, has a bounded memory
+/// (export_model); the weights in training follow, so that they learn to do with it.
 void Trainer::Impl::validate() {
+    if (bound_memory(s.net, longest_memory_samples(s.options)) && device) device->send_weights(s);
     RendererOptions options;
     options.isa = s.options.isa;
     options.threads = workers.count();

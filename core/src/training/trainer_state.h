@@ -55,10 +55,14 @@ double learning_rate(const TrainerState& state);
 float average_keep(const TrainerState& state);
 SegmentLoss segment_loss(const TrainerState& state, int steps);
 
+/// The longest time constant that a model may have, in silence.
+double longest_memory_samples(const TrainOptions& options);
+
 /// The lanes of `lane_states` and `lane_errors` in which numbers overflowed.
 std::set<int> overflowed_lanes(const TrainerState& state);
 
-/// `weights` with the scale folded in, playing signals as recorded, with the recordings' bound on the output.
+/// `weights` with the scale folded in, playing signals as recorded, with the recordings' bound on the output and the
+/// schedule's on the memory.
 Model export_model(const TrainerState& state, const Weights& weights);
 bool makes_valid_model(const TrainerState& state, const Weights& weights);
 /// The best weights that make a valid model: a training that diverged may have some that do not.

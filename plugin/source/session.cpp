@@ -12,8 +12,6 @@ namespace serpent::plugin {
 
 namespace {
 
-constexpr juce::uint32 tell_after_ms = 150;  // longer than a host takes from a program to the state that it sets next
-
 std::size_t index(int slot) { return static_cast<std::size_t>(slot); }
 
 std::vector<float> defaults(const Model& model) {
@@ -108,16 +106,16 @@ void Session::restore_parameters(const State& state, Cause cause) {
     }
 }
 
-bool Session::values_untold() const {
+bool Session::values_untold(juce::uint32 since_ms) const {
     const std::lock_guard lock(mutex_);
-    return !untold_.empty() && juce::Time::getMillisecondCounter() - untold_since_ms_ >= tell_after_ms;
+    return !untold_.empty() && juce::Time::getMillisecondCounter() - untold_since_ms_ >= since_ms;
 }
 
-void Session::tell_values() {
+void Session::tell_values(juce::uint32 since_ms) {
     std::vector<juce::AudioProcessorParameter*> due;
     {
         const std::lock_guard lock(mutex_);
-        if (values_untold()) due.swap(untold_);
+        if (values_untold(since_ms)) due.swap(untold_);
     }
     for (auto* parameter : due) parameter->sendValueChangedMessageToListeners(parameter->getValue());
 }

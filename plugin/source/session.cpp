@@ -12,6 +12,9 @@ namespace serpent::plugin {
 
 namespace {
 
+constexpr const char* no_thread = "The system starts no further thread for Serpent to load files on; end other programs, or raise the limit "
+                                  "of processes (ulimit -u), and load again";
+
 std::size_t index(int slot) { return static_cast<std::size_t>(slot); }
 
 std::vector<float> defaults(const Model& model) {
@@ -177,7 +180,7 @@ void Session::restore(const State& state, Cause cause) {
     {
         const std::lock_guard lock(mutex_);
         for (int slot = 0; slot < slot_count; ++slot) chain_.models.hold(slot);  // no new knob reaches an old model
-        notice_.clear();
+        notice_.clear(), can_load();
         restore_parameters(state, cause);
         if (state.resample != resample_ || state.oversampling != oversampling_) apply_rate_options(state.resample, state.oversampling);
         for (int slot = 0; slot < slot_count; ++slot) restore_model(slot, state.models[index(slot)]);
@@ -191,7 +194,15 @@ void Session::restore(const State& state, Cause cause) {
 
 // --- what the user asks for ---------------------------------------------------------------------------------------------
 
+bool Session::can_load() {
+    const std::lock_guard lock(mutex_);
+    const bool can = loader_.start();
+    if (!can || notice_ == no_thread) tell(notice_, can ? juce::String() : no_thread);
+    return can;
+}
+
 void Session::load_in_background(int slot, Knobs knobs, MakeCapture make) {
+    if (!can_load()) return changed_();
     int mine = 0;
     touched_ = true;
     {
@@ -258,8 +269,7 @@ void Session::clear_model(int slot) {
         restore_model(slot, {});
         chain_.models.release(slot);
     }
-    touched_ = true;
-    changed_();
+    touched_ = true, changed_();
 }
 
 void Session::copy_model(int from, int to) {
@@ -273,11 +283,11 @@ void Session::copy_model(int from, int to) {
         restore_model(to, file);
         chain_.models.release(to);
     }
-    touched_ = true;
-    changed_();
+    touched_ = true, changed_();
 }
 
 void Session::load_cabinet(const juce::File& file) {
+    if (!can_load()) return changed_();
     int mine = 0;
     touched_ = true;
     {
@@ -316,8 +326,7 @@ void Session::clear_cabinet() {
         const std::lock_guard lock(mutex_);
         restore_cabinet({});
     }
-    touched_ = true;
-    changed_();
+    touched_ = true, changed_();
 }
 
 void Session::set_rate_options(bool resample, int oversampling) {
@@ -325,8 +334,7 @@ void Session::set_rate_options(bool resample, int oversampling) {
         const std::lock_guard lock(mutex_);
         apply_rate_options(resample, oversampling);
     }
-    touched_ = true;
-    changed_();
+    touched_ = true, changed_();
 }
 
 void Session::apply_rate_options(bool resample, int oversampling) {
@@ -343,8 +351,7 @@ void Session::set_preset(int program, const juce::String& name) {
         const std::lock_guard lock(mutex_);
         program_ = program, preset_ = name, preset_sound_ = sound();
     }
-    touched_ = true;
-    changed_();
+    touched_ = true, changed_();
 }
 
 // --- what there is ------------------------------------------------------------------------------------------------------

@@ -85,6 +85,8 @@ public:
     void finish_loads();
 
 private:
+    /// False: the system has no thread to load on, and a notice says so.
+    bool can_load();
     using MakeCapture = std::function<std::shared_ptr<const Capture>()>;
 
     enum class Knobs { defaults, kept };

@@ -9,6 +9,7 @@ namespace serpent::plugin {
 namespace {
 
 constexpr const char* width_attribute = "editor_width";
+constexpr int longest_wait_ms = 100;
 
 thread_local const Processor* telling_host = nullptr;  // by whom a program is announced on this thread
 
@@ -94,7 +95,24 @@ void Processor::apply_preset(int number, Session::Cause cause) {
 
 // --- state --------------------------------------------------------------------------------------------------------------
 
+/// A host that saves just after it chose a program would keep a state with other values than it believes and shows. It is told
+/// on the message thread, since from any other JUCE's wrapper does so only with the next block. On Linux, while no editor is
+/// open, that is a thread of the wrapper's own and not the one on which hosts save: which waits, but not for ever, as the host
+/// may have the other one wait for it.
+void Processor::tell_before_saving() {
+    if (!session_.values_untold(0)) return;
+    if (juce::MessageManager::existsAndIsCurrentThread()) return session_.tell_values(0);
+    const auto told = std::make_shared<juce::WaitableEvent>();
+    const bool sent = juce::MessageManager::callAsync([this, gate = gate_, told] {
+        const std::lock_guard lock(gate->mutex);
+        if (gate->open) session_.tell_values(0);
+        told->signal();
+    });
+    if (sent) told->wait(longest_wait_ms);
+}
+
 void Processor::getStateInformation(juce::MemoryBlock& data) {
+    tell_before_saving();
     const auto xml = to_xml(session_.state());
     xml->setAttribute(width_attribute, editor_width.load());
     copyXmlToBinary(*xml, data);

@@ -65,6 +65,7 @@ public:
 
 private:
     void play(juce::AudioBuffer<float>& audio, const juce::MidiBuffer& midi, bool bypassed);
+    void tell_before_saving();
     void call_message_thread();
     void on_message_thread();
     void tick();

@@ -12,7 +12,8 @@ namespace serpent::plugin {
 
 namespace {
 
-constexpr juce::uint32 tell_after_ms = 150;  // longer than a host takes from a program to the state that it sets next
+constexpr const char* no_thread = "The system starts no further thread for Serpent to load files on; end other programs, or raise the limit "
+                                  "of processes (ulimit -u), and load again";
 
 std::size_t index(int slot) { return static_cast<std::size_t>(slot); }
 
@@ -108,16 +109,16 @@ void Session::restore_parameters(const State& state, Cause cause) {
     }
 }
 
-bool Session::values_untold() const {
+bool Session::values_untold(juce::uint32 since_ms) const {
     const std::lock_guard lock(mutex_);
-    return !untold_.empty() && juce::Time::getMillisecondCounter() - untold_since_ms_ >= tell_after_ms;
+    return !untold_.empty() && juce::Time::getMillisecondCounter() - untold_since_ms_ >= since_ms;
 }
 
-void Session::tell_values() {
+void Session::tell_values(juce::uint32 since_ms) {
     std::vector<juce::AudioProcessorParameter*> due;
     {
         const std::lock_guard lock(mutex_);
-        if (values_untold()) due.swap(untold_);
+        if (values_untold(since_ms)) due.swap(untold_);
     }
     for (auto* parameter : due) parameter->sendValueChangedMessageToListeners(parameter->getValue());
 }
@@ -179,7 +180,7 @@ void Session::restore(const State& state, Cause cause) {
     {
         const std::lock_guard lock(mutex_);
         for (int slot = 0; slot < slot_count; ++slot) chain_.models.hold(slot);  // no new knob reaches an old model
-        notice_.clear();
+        notice_.clear(), can_load();
         restore_parameters(state, cause);
         if (state.resample != resample_ || state.oversampling != oversampling_) apply_rate_options(state.resample, state.oversampling);
         for (int slot = 0; slot < slot_count; ++slot) restore_model(slot, state.models[index(slot)]);
@@ -193,7 +194,15 @@ void Session::restore(const State& state, Cause cause) {
 
 // --- what the user asks for ---------------------------------------------------------------------------------------------
 
+bool Session::can_load() {
+    const std::lock_guard lock(mutex_);
+    const bool can = loader_.start();
+    if (!can || notice_ == no_thread) tell(notice_, can ? juce::String() : no_thread);
+    return can;
+}
+
 void Session::load_in_background(int slot, Knobs knobs, MakeCapture make) {
+    if (!can_load()) return changed_();
     int mine = 0;
     touched_ = true;
     {
@@ -260,8 +269,7 @@ void Session::clear_model(int slot) {
         restore_model(slot, {});
         chain_.models.release(slot);
     }
-    touched_ = true;
-    changed_();
+    touched_ = true, changed_();
 }
 
 void Session::copy_model(int from, int to) {
@@ -275,11 +283,11 @@ void Session::copy_model(int from, int to) {
         restore_model(to, file);
         chain_.models.release(to);
     }
-    touched_ = true;
-    changed_();
+    touched_ = true, changed_();
 }
 
 void Session::load_cabinet(const juce::File& file) {
+    if (!can_load()) return changed_();
     int mine = 0;
     touched_ = true;
     {
@@ -318,8 +326,7 @@ void Session::clear_cabinet() {
         const std::lock_guard lock(mutex_);
         restore_cabinet({});
     }
-    touched_ = true;
-    changed_();
+    touched_ = true, changed_();
 }
 
 void Session::set_rate_options(bool resample, int oversampling) {
@@ -327,8 +334,7 @@ void Session::set_rate_options(bool resample, int oversampling) {
         const std::lock_guard lock(mutex_);
         apply_rate_options(resample, oversampling);
     }
-    touched_ = true;
-    changed_();
+    touched_ = true, changed_();
 }
 
 void Session::apply_rate_options(bool resample, int oversampling) {
@@ -345,8 +351,7 @@ void Session::set_preset(int program, const juce::String& name) {
         const std::lock_guard lock(mutex_);
         program_ = program, preset_ = name, preset_sound_ = sound();
     }
-    touched_ = true;
-    changed_();
+    touched_ = true, changed_();
 }
 
 // --- what there is ------------------------------------------------------------------------------------------------------

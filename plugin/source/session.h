@@ -42,10 +42,12 @@ public:
     enum class Cause { user, program, session };
     /// Never throws: what cannot be loaded becomes a problem of its slot, and the rest is restored.
     void restore(const State& state, Cause cause = Cause::user);
-    /// Whether it is time for tell_values().
-    bool values_untold() const;
-    /// For the message thread: tells the host of what a program changed, as it is now.
-    void tell_values();
+    /// Longer than a host takes from a program to the state that it sets next.
+    static constexpr juce::uint32 tell_after_ms = 150;
+    /// Whether there is something for tell_values().
+    bool values_untold(juce::uint32 since_ms = tell_after_ms) const;
+    /// For the message thread: tells the host of what a program changed that long ago, as it is now.
+    void tell_values(juce::uint32 since_ms = tell_after_ms);
 
     void load_model(int slot, const juce::File& file);
     /// A model that restore() could not find: as load_model(), but the knobs stay as the session has them.
@@ -83,6 +85,8 @@ public:
     void finish_loads();
 
 private:
+    /// False: the system has no thread to load on, and a notice says so.
+    bool can_load();
     using MakeCapture = std::function<std::shared_ptr<const Capture>()>;
 
     enum class Knobs { defaults, kept };

@@ -120,3 +120,28 @@ TEST_CASE("a preset is called what was typed, and replaces no other", "[state]")
     CHECK_THROWS_AS(preset_file("  "), serpent::Error);
     CHECK_THROWS_AS(preset_file(juce::String::repeatedString("long", 16)), serpent::Error);
 }
+
+TEST_CASE("the longest names of presets are names of files, too", "[state]") {
+    const Home home;
+    Ready ready;
+    const auto sixty = [](const char* utf8) { return juce::String::repeatedString(juce::String::fromUTF8(utf8), 60); };
+    const juce::String guitars = sixty("\xf0\x9f\x8e\xb8"), drums = sixty("\xf0\x9f\xa5\x81");  // 4 bytes each
+    const juce::String slashes = sixty("/");
+    for (const juce::String& name : {guitars, slashes}) {
+        const juce::File file = preset_file(name);
+        CHECK(file.getFileName().getNumBytesAsUTF8() <= 255);
+        for (const float mix : {0.25f, 0.75f}) {  // new, and over the old one
+            ready.parameters().mix->setValue(mix);
+            REQUIRE_NOTHROW(save_user_preset(file, ready.session().state()));
+            ready.processor->apply(read_user_preset(file));
+            CHECK(ready.parameters().mix->getValue() == mix);
+            CHECK(ready.session().preset_name() == name);
+        }
+    }
+    CHECK(user_preset_folder().getNumberOfChildFiles(juce::File::findFiles) == 2);  // and nothing beside them
+    REQUIRE_NOTHROW(rename_user_preset(preset_file(guitars), drums));
+    CHECK(read_user_preset(preset_file(drums)).preset == drums);
+    REQUIRE_NOTHROW(delete_user_preset(preset_file(drums)));
+    CHECK(user_presets().size() == 1);
+    CHECK_THROWS_AS(preset_file(guitars + "!"), serpent::Error);
+}

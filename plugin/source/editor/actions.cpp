@@ -216,16 +216,23 @@ void Actions::trying(const std::function<void()>& action) {
 void Actions::ask(const juce::String& title, const juce::String& text, const juce::String& button, const juce::String* typed,
                   std::function<void(const juce::String&)> afterwards) {
     question_ = std::make_unique<juce::AlertWindow>(title, text, juce::MessageBoxIconType::NoIcon);
+    question_->setOpaque(false);
+    face->addChildComponent(*question_);  // not a window of its own, which hosts put behind theirs or leave without keys
     if (typed) question_->addTextEditor("name", *typed);
     question_->addButton(button, 1, juce::KeyPress(juce::KeyPress::returnKey));
     question_->addButton("Cancel", 0, juce::KeyPress(juce::KeyPress::escapeKey));
+    question_->setCentrePosition(face->getLocalBounds().getCentre());
     const juce::Component::SafePointer<juce::AlertWindow> window(question_.get());
-    question_->enterModalState(true, juce::ModalCallbackFunction::create([this, window, afterwards = std::move(afterwards)](int pressed) {
+    const juce::Component::SafePointer<juce::Component> focused(juce::Component::getCurrentlyFocusedComponent());
+    const auto answered = [this, window, focused, afterwards = std::move(afterwards)](int pressed) {
         if (!window) return;  // the editor was closed, and these actions with it
         const juce::String name = window->getTextEditorContents("name");
         window->setVisible(false);
+        if (focused && focused->isShowing()) focused->grabKeyboardFocus();
         if (pressed == 1) trying([&] { afterwards(name); });
-    }));
+    };
+    question_->enterModalState(true, juce::ModalCallbackFunction::create(answered));
+    if (typed) question_->getTextEditor("name")->grabKeyboardFocus();
 }
 
 void Actions::save_preset() {

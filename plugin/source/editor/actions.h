@@ -41,6 +41,7 @@ public:
 
     std::function<void(double)> set_scale;  ///< the editor's
     std::function<double()> scale, largest_scale;
+    juce::Component* face = nullptr;  ///< what questions stand on
 
 private:
     using Chosen = std::function<void(const juce::File&)>;

@@ -25,6 +25,7 @@ Editor::Editor(Processor& owner)
     setTitle("Serpent");
     actions_.set_scale = [this](double factor) { set_scale(factor); };
     actions_.scale = [this] { return scale(); };
+    actions_.face = &face_;
     actions_.largest_scale = [this] { return largest_scale(); };
     face_.setFocusContainerType(juce::Component::FocusContainerType::keyboardFocusContainer);
     for (juce::Component* part : std::initializer_list<juce::Component*>{&header_, &model_, &strip_, &status_}) face_.addAndMakeVisible(part);

@@ -72,6 +72,7 @@ Look::Look() : keeper_(std::make_unique<Keeper>()) {
     setColour(TextEditor::highlightedTextColourId, colour::text);
     setColour(TextEditor::focusedOutlineColourId, colour::brass);
     setColour(TextEditor::outlineColourId, colour::edge);
+    setColour(juce::AlertWindow::textColourId, colour::text);
     setColour(juce::CaretComponent::caretColourId, colour::brass);
     setColour(juce::TooltipWindow::backgroundColourId, colour::raised);
     setColour(juce::TooltipWindow::textColourId, colour::text);
@@ -184,6 +185,19 @@ void Look::drawToggleButton(juce::Graphics& g, juce::ToggleButton& button, bool 
 void Look::drawPopupMenuBackgroundWithOptions(juce::Graphics& g, int width, int height, const juce::PopupMenu::Options&) {
     g.fillAll(colour::raised);
     g.setColour(colour::edge.brighter(0.2f));
+    g.drawRect(0, 0, width, height);
+}
+
+void Look::drawAlertBox(juce::Graphics& g, juce::AlertWindow& box, const juce::Rectangle<int>&, juce::TextLayout& text) {
+    draw_card(g, box.getLocalBounds().toFloat());
+    g.setColour(colour::brass);
+    g.drawRoundedRectangle(box.getLocalBounds().toFloat().reduced(0.5f), card_radius, 1.0f);
+    text.draw(g, box.getLocalBounds().withTop(24).toFloat());
+}
+
+/// JUCE leaves it out where a question asks for a text.
+void Look::drawTextEditorOutline(juce::Graphics& g, int width, int height, juce::TextEditor& editor) {
+    g.setColour(findColour(editor.hasKeyboardFocus(true) ? juce::TextEditor::focusedOutlineColourId : juce::TextEditor::outlineColourId));
     g.drawRect(0, 0, width, height);
 }
 

@@ -35,6 +35,10 @@ public:
     juce::Typeface::Ptr getTypefaceForFont(const juce::Font& font) override;
     juce::Font getTextButtonFont(juce::TextButton&, int height) override;
     juce::Font getPopupMenuFont() override;
+    juce::Font getAlertWindowTitleFont() override { return type(18.0f, Weight::strong); }
+    juce::Font getAlertWindowMessageFont() override { return type(14.0f); }
+    juce::Font getAlertWindowFont() override { return type(14.5f); }
+    int getAlertWindowButtonHeight() override { return 32; }
     juce::Font getLabelFont(juce::Label& label) override { return label.getFont(); }
 
     void drawRotarySlider(juce::Graphics&, int x, int y, int width, int height, float position, float start, float end, juce::Slider&) override;
@@ -42,6 +46,8 @@ public:
     void drawButtonText(juce::Graphics&, juce::TextButton&, bool over, bool down) override;
     void drawToggleButton(juce::Graphics&, juce::ToggleButton&, bool over, bool down) override;
     void drawPopupMenuBackgroundWithOptions(juce::Graphics&, int width, int height, const juce::PopupMenu::Options&) override;
+    void drawAlertBox(juce::Graphics&, juce::AlertWindow&, const juce::Rectangle<int>& text_area, juce::TextLayout&) override;
+    void drawTextEditorOutline(juce::Graphics&, int width, int height, juce::TextEditor&) override;
     void drawCornerResizer(juce::Graphics&, int width, int height, bool over, bool dragging) override;
     std::unique_ptr<juce::FocusOutline> createFocusOutlineForComponent(juce::Component&) override;
 

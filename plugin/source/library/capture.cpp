@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <mutex>
 #include <numbers>
 #include <random>
 #include <vector>
@@ -102,6 +104,25 @@ double measured_tail_s(const std::shared_ptr<const Model>& model) {
     return static_cast<double>(tail) / rate_hz;
 }
 
+struct Measured {
+    double loudness_db, tail_s;
+};
+
+/// Once for each file: a slow compressor's tail takes half a minute of sound, and a host that opens a session or chooses a program
+/// waits for it.
+Measured measured(const std::shared_ptr<const Model>& model, const juce::String& sha256) {
+    static std::mutex mutex;
+    static std::map<juce::String, Measured> known;
+    {
+        const std::lock_guard lock(mutex);
+        if (const auto found = known.find(sha256); found != known.end()) return found->second;
+    }
+    const auto& stated = model->metadata.loudness_db;
+    const Measured fresh{stated ? *stated : measured_loudness_db(model), measured_tail_s(model)};
+    const std::lock_guard lock(mutex);
+    return known.insert_or_assign(sha256, fresh).first->second;
+}
+
 } // namespace
 
 juce::String Capture::title() const {
@@ -113,13 +134,12 @@ std::shared_ptr<const Capture> make_capture(SourceFile file, juce::MemoryBlock b
     const std::string source = (file.path.isEmpty() ? file.name : file.path).toStdString();
     capture->model = std::make_shared<const Model>(
         Model::parse({static_cast<const std::byte*>(bytes.getData()), bytes.getSize()}, source));
-    const auto& stated = capture->model->metadata.loudness_db;
-    capture->loudness_measured = !stated.has_value();
-    // A figure beyond all reason would blow up ears.
-    capture->loudness_db = std::clamp(stated ? *stated : measured_loudness_db(capture->model), -60.0, 20.0);
-    capture->memory_s = memory_s(*capture->model);
-    capture->tail_s = measured_tail_s(capture->model);
     capture->file = finished(std::move(file), std::move(bytes));
+    const auto [loudness_db, tail_s] = measured(capture->model, capture->file.sha256);
+    capture->loudness_measured = !capture->model->metadata.loudness_db.has_value();
+    capture->loudness_db = std::clamp(loudness_db, -60.0, 20.0);  // one beyond all reason would blow up ears
+    capture->memory_s = memory_s(*capture->model);
+    capture->tail_s = tail_s;
     return capture;
 }
 

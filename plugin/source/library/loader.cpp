@@ -2,6 +2,7 @@
 #include "library/loader.h"
 
 #include <chrono>
+#include <system_error>
 #include <utility>
 
 namespace serpent::plugin {
@@ -12,7 +13,7 @@ constexpr auto tick_time = std::chrono::milliseconds(50);
 
 } // namespace
 
-Loader::Loader(Job tick) : tick_(std::move(tick)), thread_([this] { work(); }) {}
+Loader::Loader(Job tick) : tick_(std::move(tick)) { start(); }
 
 Loader::~Loader() {
     {
@@ -21,7 +22,18 @@ Loader::~Loader() {
         jobs_.clear();
     }
     changed_.notify_all();
-    thread_.join();
+    if (thread_.joinable()) thread_.join();
+}
+
+bool Loader::start() {
+    const std::lock_guard lock(mutex_);
+    if (thread_.joinable()) return true;
+    try {
+        thread_ = std::thread([this] { work(); });
+    } catch (const std::system_error&) {
+        return false;
+    }
+    return true;
 }
 
 void Loader::run(Job job) {

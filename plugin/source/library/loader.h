@@ -10,7 +10,8 @@
 
 namespace serpent::plugin {
 
-/// Runs jobs in order, and `tick` every 50 ms. The destructor waits for what runs and drops the rest.
+/// Runs jobs in order, and `tick` every 50 ms. The destructor waits for what runs and drops the rest. Where the system has no
+/// thread to give, nothing runs until start() gets one.
 class Loader {
 public:
     using Job = std::function<void()>;
@@ -20,6 +21,8 @@ public:
     Loader(const Loader&) = delete;
     Loader& operator=(const Loader&) = delete;
 
+    /// Whether there is a thread: the constructor has tried already.
+    bool start();
     /// Jobs and `tick` must not throw.
     void run(Job job);
     bool idle() const;

@@ -108,6 +108,20 @@ juce::String as_file_name(const juce::String& name) {
     return escaped;
 }
 
+/// Unlike XmlElement::writeTo(), whose temporary file has a longer name than the file, which may be as long as a name can be.
+bool write_whole(const juce::XmlElement& xml, const juce::File& file) {
+    const int random = juce::Random::getSystemRandom().nextInt();
+    const juce::TemporaryFile fresh(file, file.getSiblingFile(juce::String::formatted(".saving_%08x", static_cast<unsigned>(random))));
+    {
+        juce::FileOutputStream out(fresh.getFile());
+        if (!out.openedOk()) return false;
+        xml.writeTo(out);
+        out.flush();  // and to the disk
+        if (out.getStatus().failed()) return false;
+    }
+    return fresh.overwriteTargetFileWithTemporary();
+}
+
 /// Whether both are the same preset where upper and lower case are one, too.
 bool same_name(const juce::String& a, const juce::String& b) { return a.equalsIgnoreCase(b); }
 
@@ -197,7 +211,7 @@ void save_user_preset(const juce::File& file, State state) {
     const juce::String path = file.getFullPathName();
     if (const juce::Result made = file.getParentDirectory().createDirectory(); made.failed())
         throw Error(made.getErrorMessage().toStdString());
-    if (!to_xml(state)->writeTo(file)) throw Error(path.toStdString() + " cannot be written; is the disk full or the folder protected?");
+    if (!write_whole(*to_xml(state), file)) throw Error(path.toStdString() + " cannot be written; is the disk full or the folder protected?");
 }
 
 State read_user_preset(const juce::File& file) {

@@ -16,8 +16,10 @@ namespace {
 
 using namespace Steinberg;
 
-/// p: another program, then that of the state, as DAWs do when they open a session; s: the state; r: a block; w: a while.
-const std::vector<std::string> orders{"ps", "prs", "pws", "pwrs", "sps", "psr", "psw", "prsr", "pwrsw", "rpsrpsw", "wpsws"};
+/// p: another program, then that of the state, as DAWs do when they open a session; g: a state is asked for; s: the state; r: a
+/// block; w: a while.
+const std::vector<std::string> orders{"ps",  "prs",  "pws",   "pwrs",    "sps",   "psr", "psw",  "prsr",
+                                      "pgs", "pgrs", "pwrsw", "rpsrpsw", "wpsws", "prgs", "spgs", "rpgsrw"};
 constexpr int while_ms = 300;  // longer than the plugin waits before it announces a program's values
 
 float value_in(const juce::MemoryBlock& state, const char* id) {
@@ -43,6 +45,7 @@ void stays(const Subject& subject) {
     for (const std::string& order : orders) {
         for (const char step : order) {
             if (step == 'p') hosted.instance().setCurrentProgram(0), hosted.instance().setCurrentProgram(chosen);
+            if (step == 'g') hosted.plugin_state();
             if (step == 's') hosted.set_plugin_state(state);
             if (step == 'r') hosted.play(in, Blocks::of({128}));
             if (step == 'w') pump(while_ms);
@@ -67,6 +70,38 @@ void told(const Subject& subject) {
         changes += inside != before, before = inside;
     }
     require(changes > 0, "no program changes Mix, and nothing was tested");
+}
+
+/// A state that is saved just after a program says what the host believes, knob by knob: else what the host shows and writes
+/// beside the state differs from it, and is not what comes back with it. No editor is open: see Processor::tell_before_saving().
+void told_before_a_state(const Subject& subject) {
+    Hosted hosted = subject.load();
+    hosted.prepare({48000, 128, 2, 2});
+    pump(while_ms);
+    std::mt19937 random(7);
+    const std::map<const char*, const char*> parameters{{"input_db", "Input"}, {"eq_low_db", "Bass"}, {"mix", "Mix"}};
+    const auto turn = [&] {
+        for (const auto& [id, name] : parameters) hosted.parameter(name).setValue(static_cast<float>(random()) / 4294967296.0f);
+    };
+    for (int program = 0; program < hosted.instance().getNumPrograms(); ++program) {
+        turn();
+        hosted.instance().setCurrentProgram(program);
+        const juce::MemoryBlock state = hosted.plugin_state();
+        std::map<const char*, float> before;
+        for (const auto& [id, name] : parameters) {
+            const float saved = value_in(state, id);
+            before[id] = hosted.parameter(name).getValue();
+            require(std::abs(saved - before[id]) <= 1e-6f, "just after program " + std::to_string(program) + " a state says that " + name +
+                                                               " is " + std::to_string(saved) + ", and the host believes " +
+                                                               std::to_string(before[id]));
+        }
+        turn();
+        hosted.set_plugin_state(state);
+        for (const auto& [id, name] : parameters)
+            require(std::abs(hosted.parameter(name).getValue() - before[id]) <= 1e-6f,
+                    std::string(name) + " does not come back with the state");
+        require(hosted.plugin_state() == state, "the state is another after it was set");
+    }
 }
 
 /// What a plugin tells its host, which sends it back with the next block as Ardour does.
@@ -126,6 +161,7 @@ void stays_without_a_loop(const Subject& subject) {
     for (const std::string& order : orders) {
         for (const char step : order) {
             if (step == 'p') plugin.controller->setParamNormalized(program, 0.0), plugin.controller->setParamNormalized(program, 1.0);
+            if (step == 'g') plugin.state();
             if (step == 's') ear.take(), plugin.set_state(state);
             if (step == 'r') run_idle();
             if (step == 'w') wait();
@@ -142,7 +178,10 @@ void stays_without_a_loop(const Subject& subject) {
 
 std::vector<Check> program_checks(Format format) {
     std::vector<Check> checks{{"a state after a program, in every order", stays}, {"the host hears of a program's values", told}};
-    if (format == Format::vst3) checks.push_back({"the same in a host without a message loop", stays_without_a_loop});
+    if (format == Format::vst3) {
+        checks.push_back({"the same in a host without a message loop", stays_without_a_loop});
+        checks.push_back({"the host hears of them before it saves them", told_before_a_state});  // an LV2 tells with its audio only
+    }
     return checks;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Recordings whose clocks drift or that lack samples are told, with what, where and how much, and repaired.
 #include "audio/temporary_folder.h"
+#include "training/made_takes.h"
 
 #include "serpent/errors.h"
 #include "serpent/metrics.h"
@@ -17,48 +18,8 @@ using namespace serpent;
 
 namespace {
 
-constexpr int rate = 48000;
+constexpr int rate = made_rate;
 using Signal = std::vector<float>;
-
-/// Plucked notes of many pitches and levels, with noise at the attack.
-Signal playing(double seconds, unsigned seed) {
-    std::mt19937 rng(seed);
-    std::uniform_real_distribution<double> u(0, 1);
-    Signal v(std::size_t(seconds * rate));
-    for (std::size_t begin = 2000; begin < v.size(); begin += std::size_t((0.1 + 0.4 * u(rng)) * rate)) {
-        const double hz = 80 * std::pow(2.0, 3 * u(rng)), level = 0.05 + 0.3 * u(rng);
-        for (std::size_t i = begin; i < std::min(v.size(), begin + rate); ++i) {
-            const double t = double(i - begin) / rate;
-            double sum = 0.5 * (u(rng) - 0.5) * std::exp(-60 * t);
-            for (int k = 1; k < 9; ++k) sum += std::sin(2 * M_PI * hz * k * t) * std::exp(-(2 + k) * t) / k;
-            v[i] += float(level * sum);
-        }
-    }
-    return v;
-}
-
-/// A soft clipper between two filters, whose phase turns with the level.
-Signal drive(const Signal& dry) {
-    Signal wet(dry.size());
-    double high = 0, low = 0;
-    for (std::size_t i = 0; i < dry.size(); ++i) {
-        high += 0.05 * (dry[i] - high);
-        low += 0.3 * (std::tanh(8 * (dry[i] - high)) - low);
-        wet[i] = float(0.5 * low);
-    }
-    return wet;
-}
-
-/// Feedback compressor, 5 and 300 ms.
-Signal compress(const Signal& dry) {
-    Signal wet(dry.size());
-    double level = 0;
-    for (std::size_t i = 0; i < dry.size(); ++i) {
-        wet[i] = float(dry[i] / (1 + 10 * level));
-        level += (std::abs(wet[i]) > level ? 1 / (0.005 * rate) : 1 / (0.3 * rate)) * (std::abs(wet[i]) - level);
-    }
-    return wet;
-}
 
 Signal drifting(const Signal& wet, double ppm) {
     AudioBuffer buffer{rate, {wet}};

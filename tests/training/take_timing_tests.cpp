@@ -140,3 +140,25 @@ TEST_CASE("train tells what does not keep time before it begins, and repairs it 
     }
     CHECK_THAT(said(load(late, true)), Catch::Contains("evened out"));
 }
+
+TEST_CASE("A modulated delay is told as what it is, not as dropouts or drift", "[timing]") {
+    const Signal dry = playing(12, 13), driven = drive(dry);
+    const struct { double direct, hz; } cases[] = {{0, 0.7}, {0.4, 0.7}, {0, 0.1}, {0.4, 0.1}};  // vibrato and chorus
+    for (const auto& [direct, hz] : cases) {
+        Signal wet(dry.size());
+        for (std::size_t i = 1000; i < dry.size(); ++i) {
+            const double delay = 400 + 90 * std::sin(2 * M_PI * hz * double(i) / rate), at = double(i) - delay;
+            const auto before = std::size_t(at);
+            const double part = at - double(before);
+            wet[i] = float(direct * driven[i] + (1 - part) * driven[before] + part * driven[before + 1]);
+        }
+        const TakeTiming t = track_timing(dry, wet, 400, rate);
+        std::string said;
+        for (const std::string& note : describe(t, "wet.wav", rate)) said += note + "\n";
+        CAPTURE(direct, hz, t.measured, t.wander_samples, said);
+        CHECK(t.slips.empty());
+        CHECK(t.holes.empty());
+        CHECK(t.drift_ppm == 0);
+        CHECK_THAT(said, Catch::Contains("wanders") && Catch::Contains("chorus"));
+    }
+}

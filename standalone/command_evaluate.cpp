@@ -35,9 +35,9 @@ constexpr const char* examples =
     "\n"
     "Recordings may differ in length; what both have is scored. There every sample counts, nothing is shifted (but by\n"
     "--latency and --repair) or scaled, and the model starts from silence, as in a player. A recording that does not keep\n"
-    "time, by drift or dropouts, is told. ESR is the energy of the error over that of the target: 0 is perfect, 1 is as bad\n"
-    "as silence. Read it beside 'static gain', which is what turning a volume knob would reach. The envelope error tells how\n"
-    "far the loudness is off, over 100 ms windows.\n";
+    "time, by drift or dropouts, is told, and so are a knob moved in mid-take and a delay or reverb left on. ESR is the energy\n"
+    "of the error over that of the target: 0 is perfect, 1 is as bad as silence. Read it beside 'static gain', which is what\n"
+    "turning a volume knob would reach. The envelope error tells how far the loudness is off, over 100 ms windows.\n";
 
 struct Arguments {
     fs::path model, dry, wet, takes, report;
@@ -66,7 +66,9 @@ Checked read_checked(const serpent::Take& take, const Arguments& a, int channels
     const int rate = c.take.dry.sample_rate;
     serpent::TakeTiming timing = serpent::check_timing(c.take, a.latency_samples, a.repair, take.wet, notes);
     const std::vector<std::ptrdiff_t> latencies(c.take.wet.channels.size(), a.latency_samples);
-    timing = serpent::without_begin(timing, serpent::align_take(c.take, latencies, take.dry, take.wet, notes));
+    const std::size_t cut = serpent::align_take(c.take, latencies, take.dry, take.wet, notes);
+    serpent::check_changes(c.take, cut, take.wet, notes);
+    timing = serpent::without_begin(timing, cut);
     if (!a.repair) timing = {};
     c.stretches = serpent::sound_stretches(timing, c.take.dry.frames(), rate);
     for (const std::string& note : notes)

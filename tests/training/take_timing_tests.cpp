@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Recordings whose clocks drift or that lack samples are told, with what, where and how much, and repaired.
 #include "audio/temporary_folder.h"
+#include "training/made_takes.h"
 
 #include "serpent/errors.h"
 #include "serpent/metrics.h"
@@ -17,48 +18,8 @@ using namespace serpent;
 
 namespace {
 
-constexpr int rate = 48000;
+constexpr int rate = made_rate;
 using Signal = std::vector<float>;
-
-/// Plucked notes of many pitches and levels, with noise at the attack.
-Signal playing(double seconds, unsigned seed) {
-    std::mt19937 rng(seed);
-    std::uniform_real_distribution<double> u(0, 1);
-    Signal v(std::size_t(seconds * rate));
-    for (std::size_t begin = 2000; begin < v.size(); begin += std::size_t((0.1 + 0.4 * u(rng)) * rate)) {
-        const double hz = 80 * std::pow(2.0, 3 * u(rng)), level = 0.05 + 0.3 * u(rng);
-        for (std::size_t i = begin; i < std::min(v.size(), begin + rate); ++i) {
-            const double t = double(i - begin) / rate;
-            double sum = 0.5 * (u(rng) - 0.5) * std::exp(-60 * t);
-            for (int k = 1; k < 9; ++k) sum += std::sin(2 * M_PI * hz * k * t) * std::exp(-(2 + k) * t) / k;
-            v[i] += float(level * sum);
-        }
-    }
-    return v;
-}
-
-/// A soft clipper between two filters, whose phase turns with the level.
-Signal drive(const Signal& dry) {
-    Signal wet(dry.size());
-    double high = 0, low = 0;
-    for (std::size_t i = 0; i < dry.size(); ++i) {
-        high += 0.05 * (dry[i] - high);
-        low += 0.3 * (std::tanh(8 * (dry[i] - high)) - low);
-        wet[i] = float(0.5 * low);
-    }
-    return wet;
-}
-
-/// Feedback compressor, 5 and 300 ms.
-Signal compress(const Signal& dry) {
-    Signal wet(dry.size());
-    double level = 0;
-    for (std::size_t i = 0; i < dry.size(); ++i) {
-        wet[i] = float(dry[i] / (1 + 10 * level));
-        level += (std::abs(wet[i]) > level ? 1 / (0.005 * rate) : 1 / (0.3 * rate)) * (std::abs(wet[i]) - level);
-    }
-    return wet;
-}
 
 Signal drifting(const Signal& wet, double ppm) {
     AudioBuffer buffer{rate, {wet}};
@@ -178,4 +139,26 @@ TEST_CASE("train tells what does not keep time before it begins, and repairs it 
         CHECK_THAT(error.what(), Catch::Contains("20 ppm faster") && Catch::Contains("--repair"));
     }
     CHECK_THAT(said(load(late, true)), Catch::Contains("evened out"));
+}
+
+TEST_CASE("A modulated delay is told as what it is, not as dropouts or drift", "[timing]") {
+    const Signal dry = playing(12, 13), driven = drive(dry);
+    const struct { double direct, hz; } cases[] = {{0, 0.7}, {0.4, 0.7}, {0, 0.1}, {0.4, 0.1}};  // vibrato and chorus
+    for (const auto& [direct, hz] : cases) {
+        Signal wet(dry.size());
+        for (std::size_t i = 1000; i < dry.size(); ++i) {
+            const double delay = 400 + 90 * std::sin(2 * M_PI * hz * double(i) / rate), at = double(i) - delay;
+            const auto before = std::size_t(at);
+            const double part = at - double(before);
+            wet[i] = float(direct * driven[i] + (1 - part) * driven[before] + part * driven[before + 1]);
+        }
+        const TakeTiming t = track_timing(dry, wet, 400, rate);
+        std::string said;
+        for (const std::string& note : describe(t, "wet.wav", rate)) said += note + "\n";
+        CAPTURE(direct, hz, t.measured, t.wander_samples, said);
+        CHECK(t.slips.empty());
+        CHECK(t.holes.empty());
+        CHECK(t.drift_ppm == 0);
+        CHECK_THAT(said, Catch::Contains("wanders") && Catch::Contains("chorus"));
+    }
 }

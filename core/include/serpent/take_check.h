@@ -51,4 +51,9 @@ TakeTiming check_timing(RecordedTake& take, std::optional<std::ptrdiff_t> latenc
 std::size_t align_take(RecordedTake& take, const std::vector<std::ptrdiff_t>& latency_samples, const std::filesystem::path& dry,
                        const std::filesystem::path& wet, std::vector<std::string>& notes);
 
+/// Tells in `notes` of an aligned take whether a knob seems to have been moved in mid-take, and a delay or reverb left on.
+/// `dry_begin`: how many samples the dry lost at its begin, so that times are those of the file.
+void check_changes(const RecordedTake& take, std::size_t dry_begin, const std::filesystem::path& wet,
+                   std::vector<std::string>& notes);
+
 } // namespace serpent

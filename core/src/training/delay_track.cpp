@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "training/delay_track.h"
 
-#include "serpent/errors.h"
-
-#include <kiss_fftr.h>
+#include "training/real_fft.h"
 
 #include <algorithm>
 #include <bit>
@@ -16,7 +14,7 @@ namespace serpent {
 namespace {
 
 using Complex = std::complex<float>;
-using Bins = std::vector<Complex>;
+using Bins = RealFft::Bins;
 
 constexpr double window_s = 0.34;
 constexpr std::size_t most_windows = 300, least_windows = 6;
@@ -24,41 +22,6 @@ constexpr std::size_t seeds = 4, sampled = 12;  // windows tried as first templa
 constexpr double silent_window = 1e-5;          // of the dry's power
 constexpr double lowest_hz = 40;
 constexpr int rounds = 2;
-
-struct FreePlan {
-    void operator()(kiss_fftr_state* plan) const noexcept { kiss_fftr_free(plan); }
-};
-using Plan = std::unique_ptr<kiss_fftr_state, FreePlan>;
-
-Plan make_plan(std::size_t n, bool inverse) {
-    Plan plan(kiss_fftr_alloc(static_cast<int>(n), inverse, nullptr, nullptr));
-    if (!plan) throw Error("there is not enough memory to follow the latency along the recording");
-    return plan;
-}
-
-/// Real FFT of a fixed size.
-class RealFft {
-public:
-    explicit RealFft(std::size_t n) : n_(n), forward_(make_plan(n, false)), inverse_(make_plan(n, true)) {}
-    std::size_t size() const { return n_; }
-
-    /// x, with zeros behind.
-    Bins spectrum(std::vector<float> x) const {
-        x.resize(n_, 0.0f);
-        Bins bins(n_ / 2 + 1);
-        kiss_fftr(forward_.get(), x.data(), reinterpret_cast<kiss_fft_cpx*>(bins.data()));
-        return bins;
-    }
-    std::vector<float> signal(const Bins& bins) const {
-        std::vector<float> x(n_);
-        kiss_fftri(inverse_.get(), reinterpret_cast<const kiss_fft_cpx*>(bins.data()), x.data());
-        return x;
-    }
-
-private:
-    std::size_t n_;
-    Plan forward_, inverse_;
-};
 
 double power(std::span<const float> x) {
     double sum = 0;

@@ -6,6 +6,7 @@
 #include "serpent/metrics.h"
 #include "training/alignment.h"
 #include "training/data_checks.h"
+#include "training/take_changes.h"
 
 #include <algorithm>
 #include <cmath>
@@ -234,6 +235,13 @@ std::size_t align_take(RecordedTake& take, const std::vector<std::ptrdiff_t>& la
         channel = {channel.begin() + begin + latency_samples[c], channel.begin() + end + latency_samples[c]};
     }
     return std::size_t(begin);
+}
+
+void check_changes(const RecordedTake& take, std::size_t dry_begin, const fs::path& wet, std::vector<std::string>& notes) {
+    const int rate = take.dry.sample_rate;
+    const TakeChanges found = find_changes(take.dry.channels.front(), take.wet.channels.front(), rate);
+    const auto said = describe(found, wet.string(), dry_begin, rate);
+    notes.insert(notes.end(), said.begin(), said.end());
 }
 
 } // namespace serpent

@@ -133,6 +133,7 @@ Prepared prepare(const fs::path& dry, const fs::path& wet, TrainingDataOptions o
     }
     p.latency_samples = static_cast<int>(latencies.front());
     const std::size_t cut = align_take(recorded, latencies, dry, wet, notes);
+    check_changes(recorded, cut, wet, notes);
     const TrainingTake whole{std::move(recorded.dry.channels), std::move(recorded.wet.channels), {}};
     if (options.repair && !timing.keeps_time()) {
         p.layout.reset();

@@ -18,8 +18,9 @@ std::string text(const char* format, double value) {
 
 TakeChanges find_changes(std::span<const float> dry, std::span<const float> wet, int sample_rate) {
     TakeChanges found;
-    found.steps = find_steps(dry, wet, sample_rate);
     find_repetition(dry, wet, sample_rate, found);
+    // What repeats fills the pauses with what was played before, which looks like a step where louder playing begins.
+    if (!found.echo && !found.reverberation_db) found.steps = find_steps(dry, wet, sample_rate);
     return found;
 }
 

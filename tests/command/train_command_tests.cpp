@@ -13,6 +13,7 @@
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <random>
 
 using namespace serpent;
 namespace fs = std::filesystem;
@@ -183,6 +184,31 @@ TEST_CASE("train refuses recordings by name and leaves nothing behind", "[comman
     std::ofstream(studio / "bad.json") << "{\"takes\": 7}";
     check_refused(run_command({"train", "--takes", studio.name("bad.json"), "-o", model}), "bad.json", studio);
     check_refused(studio.train({"-o", studio.name("no/such/folder/m.safetensors")}), "no/such/folder", studio);
+}
+
+TEST_CASE("evaluate tells a knob that was moved and a delay that was left on", "[command][evaluate]") {
+    const TemporaryFolder folder;
+    std::mt19937 random(5);
+    std::uniform_real_distribution<float> noise(-1.0f, 1.0f);
+    std::vector<float> dry(std::size_t(32 * rate_hz));
+    float level = 0, tone = 0;
+    for (std::size_t i = 0; i < dry.size(); ++i) {
+        if (i % std::size_t(rate_hz / 5) == 0) level = 0.3f * std::pow(10.0f, noise(random) - 1);
+        dry[i] = tone += 0.5f * (level * noise(random) - tone);
+    }
+    write_mono(folder / "dry.wav", dry);
+    gain_model({1.0f}, rate_hz).save(folder / "identity.safetensors");
+    const auto said = [&](const std::vector<float>& wet) {
+        write_mono(folder / "wet.wav", wet);
+        return run_command({"evaluate", (folder / "identity.safetensors").string(), (folder / "dry.wav").string(),
+                            (folder / "wet.wav").string()}).err;
+    };
+    CHECK_THAT(said(dry), !Catch::Contains("than before") && !Catch::Contains("repeats") && !Catch::Contains("reverberates"));
+    std::vector<float> moved = dry, repeated = dry;
+    for (std::size_t i = std::size_t(15 * rate_hz); i < moved.size(); ++i) moved[i] *= 0.5f;
+    CHECK_THAT(said(moved), Catch::Contains("warning: from 15.0 s on") && Catch::Contains("wet.wav is 6.0 dB softer than before"));
+    for (std::size_t i = std::size_t(rate_hz / 4); i < repeated.size(); ++i) repeated[i] += 0.3f * dry[i - std::size_t(rate_hz / 4)];
+    CHECK_THAT(said(repeated), Catch::Contains("wet.wav repeats itself after 0.250 s"));
 }
 
 TEST_CASE("evaluate scores every sample, and refuses what does not match", "[command][evaluate]") {

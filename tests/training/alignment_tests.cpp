@@ -20,7 +20,7 @@ constexpr int rate = 48000;
 using Signal = std::vector<float>;
 
 const Signal& capture() {
-    static const Signal signal = capture_signal(rate, 40);
+    static const Signal signal = capture_signal(rate, 24);
     return signal;
 }
 

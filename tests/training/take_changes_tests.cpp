@@ -170,6 +170,7 @@ TEST_CASE("What is too short to tell, silent or has nothing to do with the dry i
     CHECK(said(find_changes(dry, silence, rate)) == "");
     CHECK(said(find_changes(silence, dry, rate)) == "");
     CHECK(said(find_changes(dry, other, rate)) == "");
+    for (const int low_rate : {1, 1000}) CHECK(said(find_changes(dry, times(driven, 6), low_rate)) == "");
     for (const double seconds : {0.0, 0.05, 3.0, 12.0}) {
         const auto n = std::size_t(seconds * rate);
         CHECK(said(find_changes(std::span(dry).first(n), std::span(driven).first(n), rate)) == "");

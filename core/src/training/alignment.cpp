@@ -151,11 +151,12 @@ Alignment find_latency(std::span<const float> dry, std::span<const float> wet, i
                        const std::optional<CaptureLayout>& layout) {
     if (!(peak(dry) > 0 && peak(wet) > 0)) return {.confidence = "not found: one of the recordings is silent"};
     double clearness = 0;
-    const Alignment near = find_near(dry, wet, sample_rate, layout, clearness);
+    Alignment near = find_near(dry, wet, sample_rate, layout, clearness);
     if (near.found && (clearness >= certain_peak || near.clicks_disagree)) return near;
     // A recorder that was started seconds before or after the playback. What they share is brought into near's reach, the wet
     // some samples late, so that its onset is found as ever.
     const auto far = search_whole_take(dry, wet);
+    if (!near.found) near.roughly = far;
     if (!far || std::abs(*far) < near_samples) return near;
     const std::ptrdiff_t shift = *far - near_samples / 4;
     const Overlap o = overlap(dry.size(), wet.size(), shift);

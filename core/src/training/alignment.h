@@ -27,6 +27,7 @@ struct Alignment {
     bool polarity_inverted = false;      ///< the first tap of the response is mostly negative; never corrected
     bool clicks_disagree = false;        ///< those of the capture signal: samples were lost or inserted, or a clock drifted
     std::string confidence;              ///< one sentence for a person
+    std::optional<std::ptrdiff_t> roughly; ///< not found: where the whole take was searched, about how far the wet lies behind
 };
 
 /// Latency, wherever in the recordings the two meet. layout: where the clicks are, when dry is the capture signal.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "training/alignment_response.h"
 
+#include "training/real_fft.h"
+
 #include <kiss_fftr.h>
 
 #include <algorithm>
@@ -196,26 +198,37 @@ struct Vote {
     double clearness = 0; ///< of the largest correlation over the rms of all
 };
 
-/// Where the white stretch of dry at `begin` fits best into the white wet.
-Vote vote(std::span<const float> stretch, std::ptrdiff_t begin, std::span<const float> wet) {
-    const std::size_t reach = stretch.size();
-    double largest = 0, energy = 0;
-    std::size_t lags = 0;
-    Vote result;
-    for (std::ptrdiff_t at = 0; at < std::ssize(wet) + std::ssize(stretch); at += 2 * std::ssize(stretch)) {
-        Correlator correlator(stretch.size(), reach);
-        const std::ptrdiff_t from = at - static_cast<std::ptrdiff_t>(reach);
-        correlator.add(stretch, section(wet, from, at + static_cast<std::ptrdiff_t>(stretch.size() + reach)), 1.0f);
-        const auto c = correlator.cross_correlation();
-        for (const double value : c) energy += value * value;
-        lags += c.size();
-        const std::ptrdiff_t peak = largest_correlation(c);
-        if (!(std::abs(c[static_cast<std::size_t>(peak)]) > largest)) continue;
-        largest = std::abs(c[static_cast<std::size_t>(peak)]);
-        result.lag = from + peak - begin;
+/// Where each of the white stretches of dry, of one size, fits best into the white wet.
+std::vector<Vote> vote(std::span<const float> dry, const std::vector<std::size_t>& begins, std::size_t size,
+                       std::span<const float> wet) {
+    const RealFft fft(std::bit_ceil(3 * size));
+    std::vector<RealFft::Bins> stretches;
+    for (const std::size_t begin : begins) {
+        const auto stretch = dry.subspan(begin, size);
+        stretches.push_back(fft.spectrum({stretch.begin(), stretch.end()}));
     }
-    result.clearness = largest / std::sqrt(energy / static_cast<double>(std::max<std::size_t>(lags, 1)) + 1e-30);
-    return result;
+    std::vector<Vote> votes(begins.size());
+    std::vector<double> largest(begins.size()), energy(begins.size());
+    std::size_t lags = 0;
+    const auto reach = static_cast<std::ptrdiff_t>(size);
+    for (std::ptrdiff_t from = -reach; from < std::ssize(wet); from += 2 * reach, lags += 2 * size) {
+        const RealFft::Bins part = fft.spectrum(section(wet, from, from + 3 * reach));
+        RealFft::Bins product(part.size());
+        for (std::size_t i = 0; i < begins.size(); ++i) {
+            for (std::size_t k = 0; k < part.size(); ++k) product[k] = part[k] * std::conj(stretches[i][k]);
+            const std::vector<float> c = fft.signal(product);
+            for (std::size_t lag = 0; lag < 2 * size; ++lag) {
+                const double value = std::abs(static_cast<double>(c[lag]));
+                energy[i] += value * value;
+                if (!(value > largest[i])) continue;
+                largest[i] = value;
+                votes[i].lag = from + static_cast<std::ptrdiff_t>(lag) - static_cast<std::ptrdiff_t>(begins[i]);
+            }
+        }
+    }
+    for (std::size_t i = 0; i < begins.size(); ++i)
+        votes[i].clearness = largest[i] / std::sqrt(energy[i] / static_cast<double>(std::max<std::size_t>(lags, 1)) + 1e-30);
+    return votes;
 }
 
 } // namespace
@@ -227,12 +240,10 @@ std::optional<std::ptrdiff_t> search_whole_take(std::span<const float> dry, std:
     const std::vector<float> white_dry = whitened(dry), white_wet = whitened(wet);
     const std::size_t size = std::min(stretch_samples, dry.size() / stretches);
     if (size < 2 * predictor_order) return {};
-    std::vector<Vote> votes;
-    for (std::size_t i = 0; i < stretches; ++i) {
-        const std::size_t begin = i * (dry.size() - size) / (stretches - 1);
-        const Vote v = vote(std::span(white_dry).subspan(begin, size), static_cast<std::ptrdiff_t>(begin), white_wet);
-        if (v.clearness >= clear_vote) votes.push_back(v);
-    }
+    std::vector<std::size_t> begins;
+    for (std::size_t i = 0; i < stretches; ++i) begins.push_back(i * (dry.size() - size) / (stretches - 1));
+    std::vector<Vote> votes = vote(white_dry, begins, size, white_wet);
+    std::erase_if(votes, [](const Vote& v) { return !(v.clearness >= clear_vote); });
     std::optional<std::ptrdiff_t> best;
     double most = 0;
     for (const Vote& candidate : votes) {

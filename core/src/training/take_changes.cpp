@@ -8,6 +8,8 @@ namespace serpent {
 
 namespace {
 
+constexpr int least_sample_rate = 4000;  // below, the bands that are looked at are not there
+
 std::string text(const char* format, double value) {
     char buffer[48];
     std::snprintf(buffer, sizeof buffer, format, value);
@@ -18,8 +20,10 @@ std::string text(const char* format, double value) {
 
 TakeChanges find_changes(std::span<const float> dry, std::span<const float> wet, int sample_rate) {
     TakeChanges found;
-    found.steps = find_steps(dry, wet, sample_rate);
+    if (sample_rate < least_sample_rate) return found;
     find_repetition(dry, wet, sample_rate, found);
+    // What repeats fills the pauses with what was played before, which looks like a step where louder playing begins.
+    if (!found.echo && !found.reverberation_db) found.steps = find_steps(dry, wet, sample_rate);
     return found;
 }
 

@@ -32,6 +32,7 @@ std::vector<TakeChanges::Step> find_steps(std::span<const float> dry, std::span<
 /// Sets echo or reverberation_db, or neither.
 void find_repetition(std::span<const float> dry, std::span<const float> wet, int sample_rate, TakeChanges& found);
 
+/// Both; steps only where nothing repeats.
 TakeChanges find_changes(std::span<const float> dry, std::span<const float> wet, int sample_rate);
 
 /// What was found, in words that name the recording; times are those of the dry before it lost `dry_begin` samples at its begin.

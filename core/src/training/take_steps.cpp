@@ -29,7 +29,8 @@ constexpr double furthest = 3;                 // standard deviations, of an inp
 constexpr double windows_per_term = 3.5;       // fewer would be explained by chance
 constexpr double ridge = 3;                    // standardised inputs: little, but no term is unbounded
 constexpr double edge_s = 4, block_s = 1;      // within a block, what is not explained counts as one observation
-// 825 pieces (27 to 80 s) of recordings of eleven devices stay below. A step of 3 dB gives 10 to 35, and 0.12 and more explained.
+// 825 pieces (27 to 80 s) of recordings of eleven devices stay below. A step of 3 dB gives 10 to 35, and 0.12 and more
+// explained.
 constexpr double least_db = 2, clear_step = 9, least_explained = 0.1;
 constexpr double least_share = 0.025;          // of the windows, that much must tell before from after
 constexpr std::size_t most_steps = 3;

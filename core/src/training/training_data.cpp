@@ -66,8 +66,10 @@ void split(const Prepared& p, TrainingSet& set) {
     set.valid.push_back(part(take, {n - held, n}));
 }
 
-/// The onset of each channel of the wet within `part` of the dry.
-std::vector<Alignment> find_latencies(const RecordedTake& r, const std::optional<CaptureLayout>& layout, const Stretch& part) {
+/// The onset of each channel of the wet within `part` of the dry. `known`: what was found already of the first channel in the
+/// whole take without its layout.
+std::vector<Alignment> find_latencies(const RecordedTake& r, const std::optional<CaptureLayout>& layout, const Stretch& part,
+                                      const std::optional<Alignment>& known) {
     std::vector<Alignment> found;
     const auto of_part = [&](const std::vector<float>& channel) {
         const std::size_t begin = std::min(part.begin, channel.size()), end = std::min(part.end, channel.size());
@@ -76,8 +78,9 @@ std::vector<Alignment> find_latencies(const RecordedTake& r, const std::optional
     const std::size_t n = r.dry.frames();
     const bool whole = part.begin == 0 && part.end == n;
     for (std::size_t c = 0; c < r.wet.channels.size(); ++c)
-        found.push_back(whole ? find_latency(r.dry.channels[c], r.wet.channels[c], r.dry.sample_rate, layout)
-                              : find_latency(of_part(r.dry.channels[c]), of_part(r.wet.channels[c]), r.dry.sample_rate));
+        found.push_back(c == 0 && whole && !layout && known ? *known
+                        : whole ? find_latency(r.dry.channels[c], r.wet.channels[c], r.dry.sample_rate, layout)
+                                : find_latency(of_part(r.dry.channels[c]), of_part(r.wet.channels[c]), r.dry.sample_rate));
     return found;
 }
 
@@ -122,14 +125,21 @@ Prepared prepare(const fs::path& dry, const fs::path& wet, TrainingDataOptions o
     const int rate = recorded.dry.sample_rate;
     Prepared p{{}, recognise(recorded.dry.channels.front(), rate), rate};
     std::optional<std::ptrdiff_t> about = options.latency_samples;
-    if (!about) about = find_delay(recorded.dry.channels.front(), recorded.wet.channels.front(), rate);
+    std::optional<Alignment> onset;
+    if (!about) {
+        onset = find_latency(recorded.dry.channels.front(), recorded.wet.channels.front(), rate);
+        if (onset->found) about = onset->latency_samples;
+    }
     if (likely_latency && (!about || std::abs(*about - *likely_latency) <= same_chain_samples))
         about = options.latency_samples = likely_latency;
-    TakeTiming timing = check_timing(recorded, about, options.repair, wet, notes);
+    // Searching the whole take is slow, and was done where nothing was found.
+    const std::ptrdiff_t roughly = about.value_or(onset ? onset->roughly.value_or(0) : 0);
+    TakeTiming timing = check_timing(recorded, roughly, options.repair, wet, notes);
+    if (options.repair) onset.reset();
     std::vector<std::ptrdiff_t> latencies(recorded.wet.channels.size(), about.value_or(0));
     if (!options.latency_samples) {
         const Stretch part = longest(sound_stretches(timing, recorded.dry.frames(), rate));
-        latencies = accept(find_latencies(recorded, p.layout, part), timing, rate, dry, wet, notes);
+        latencies = accept(find_latencies(recorded, p.layout, part, onset), timing, rate, dry, wet, notes);
     }
     p.latency_samples = static_cast<int>(latencies.front());
     const std::size_t cut = align_take(recorded, latencies, dry, wet, notes);

@@ -15,7 +15,7 @@ input_in() { sed -n 's/.*"input_db" value="\([^"]*\)".*/\1/p' "$presets/$1.serpe
 # saved NAME VALUE: the file says so within 5 s.
 saved() { for _ in $(seq 50); do [ "$(input_in "$1")" = "$2" ] && return; sleep 0.1; done; fail "Input in $1 is $(input_in "$1"), not $2"; }
 set_input() { click 60 511; press Return; press ctrl+a; xdotool type -- "$1"; press Return; }  # in dB
-save() { click 664 28; sleep 0.5; }
+save() { click 664 28; sleep 0.7; }
 # from_menu UPS: the first preset in the sub-menu that is so many above the end of the menu.
 from_menu() {
     click 464 28; sleep 0.5
@@ -51,6 +51,8 @@ picture deleted
 for name in question_save question_replace question_rename question_delete; do
     cmp -s "$pictures/$name.png" "$pictures/deleted.png" && fail "$name.png shows no question"
 done
+save; press Return; sleep 0.5; picture no_name  # what plays is called nothing now, which no preset can be
+[ -z "$(ls -A "$presets")" ] || fail "the deleted preset is back: $(ls -A "$presets")"
 save; echo r >&4; find_window 2  # the editor is closed over its question
 sleep 1; place
 set_input 0; until_is Input '== 0.5'

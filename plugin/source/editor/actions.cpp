@@ -232,7 +232,12 @@ void Actions::ask(const juce::String& title, const juce::String& text, const juc
         if (pressed == 1) trying([&] { afterwards(name); });
     };
     question_->enterModalState(true, juce::ModalCallbackFunction::create(answered));
-    if (typed) question_->getTextEditor("name")->grabKeyboardFocus();
+    if (typed && question_->isShowing()) question_->getTextEditor("name")->grabKeyboardFocus();
+}
+
+void Actions::keep_keyboard_in_question() {
+    auto* typed = question_ && question_->isShowing() ? question_->getTextEditor("name") : nullptr;
+    if (typed && face->hasKeyboardFocus(true) && !question_->hasKeyboardFocus(true)) typed->grabKeyboardFocus();
 }
 
 void Actions::save_preset() {
@@ -261,8 +266,10 @@ void Actions::rename_preset(const juce::File& file) {
 }
 
 void Actions::delete_preset(const juce::File& file) {
-    ask("Delete \"" + preset_name(file) + "\"?", "This cannot be undone.", "Delete", nullptr,
-        [file](const juce::String&) { delete_user_preset(file); });
+    ask("Delete \"" + preset_name(file) + "\"?", "This cannot be undone.", "Delete", nullptr, [this, file](const juce::String&) {
+        delete_user_preset(file);
+        if (processor_.session().preset_name() == preset_name(file)) processor_.session().set_preset(processor_.session().program(), {});
+    });
 }
 
 // --- settings -----------------------------------------------------------------------------------------------------------

@@ -37,6 +37,9 @@ public:
     /// For the first thing that is missing.
     void locate_missing();
 
+    /// For now and then: what else had the keyboard when the question came may have taken it back.
+    void keep_keyboard_in_question();
+
     int active_slot() const { return processor_.parameters().active_slot(); }
 
     std::function<void(double)> set_scale;  ///< the editor's

@@ -118,6 +118,7 @@ void Editor::timerCallback() {
     const double now_s = 0.001 * juce::Time::getMillisecondCounterHiRes(), seconds = now_s - std::exchange(last_look_s_, now_s);
     const bool moved = look_at_levels(seconds);
     keep_focus_where_clicked();
+    actions_.keep_keyboard_in_question();
     still_for_s_ = moved ? 0.0 : still_for_s_ + seconds;
     if (moved && getTimerInterval() > 1000 / refresh_hz) startTimerHz(refresh_hz);
     else if (still_for_s_ > idle_after_s && getTimerInterval() < 1000 / idle_refresh_hz) startTimerHz(idle_refresh_hz);

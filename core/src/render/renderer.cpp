@@ -19,7 +19,8 @@ struct Renderer::Impl {
     std::string device = "cpu";
 
     Impl(std::shared_ptr<const Model> m, RendererOptions options)
-        : model(valid_model(m, "Renderer needs a model", "load one with Model::load()")), initial(initial_state_of(*model, options)) {
+        : model(valid_model(m, "Renderer needs a model", "load one with Model::load()")),
+          initial(initial_state_of(*model, options)) {
         if (options.device != Device::cpu) {
             try {
                 engine = make_device_engine(model, options);

@@ -79,7 +79,8 @@ struct Stream::Impl {
 };
 
 Stream::Stream(std::shared_ptr<const Model> model, StreamOptions options) try
-    : impl_(std::make_unique<Impl>(valid_model(model, "Stream needs a model", "load one with Model::load()"), checked(options))) {
+    : impl_(std::make_unique<Impl>(valid_model(model, "Stream needs a model", "load one with Model::load()"),
+                                   checked(options))) {
 } catch (...) {
     rethrow_as_error("play this model");
 }

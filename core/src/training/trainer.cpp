@@ -10,8 +10,6 @@
 #include "serpent/render.h"
 #include "training/device_training.h"
 #include "training/film_gradient.h"
-#include "training/initial_weights.h"
-#include "training/schedule.h"
 #include "training/schedule_fields.h"
 #include "training/segment_gradient.h"
 #include "training/signal_scale.h"
@@ -29,11 +27,6 @@ namespace {
 using namespace lanes;
 
 std::size_t size(int a) { return static_cast<std::size_t>(a); }
-Weights zeros_like(const ModelConfig& config, Weights& weights) {
-    Weights zeros = weights;
-    for (const TensorRef& t : tensors(config, zeros)) std::fill(t.data->begin(), t.data->end(), 0.0f);
-    return zeros;
-}
 
 constexpr const char* train_this = "train this model on these recordings";
 constexpr const char* no_data = "load them with load_pair() or load_takes()";
@@ -77,7 +70,6 @@ struct Trainer::Impl {
         restore_lanes();
     }
 
-    static TrainerState fresh(const TrainingSet& data, TrainOptions options);
     void find_device();
     void fetch();
     void restore_lanes();
@@ -92,27 +84,6 @@ struct Trainer::Impl {
     void replay();
     double seconds_per_update(std::int64_t at_step);
 };
-
-TrainerState Trainer::Impl::fresh(const TrainingSet& data, TrainOptions options) {
-    check_training_set(data);
-    check_schedule(options.schedule);
-    TrainerState s;
-    s.options = std::move(options);
-    s.net.config = s.options.config;
-    s.net.config.sample_rate = data.sample_rate;
-    s.net.config.channels = static_cast<int>(data.train.front().dry.size());
-    s.net.config.controls = data.controls;
-    s.net.config.output_peak = 0;  // in the scaled domain, and where it learns, a model is not bound
-    s.options.config = s.net.config;
-    s.net.weights = initial_weights(s.net.config, s.options.schedule, s.options.seed);
-    s.net.validate();
-    s.scale = measure_scale(data);
-    s.average = s.best = s.net.weights;
-    s.m = s.v = zeros_like(s.net.config, s.net.weights);
-    s.runs.resize(size(s.options.schedule.lanes));
-    s.data_fingerprint = fingerprint(data);
-    return s;
-}
 
 void Trainer::Impl::find_device() {
     try {
@@ -320,7 +291,7 @@ double Trainer::Impl::seconds_per_update(std::int64_t at_step) {
 Trainer::Trainer(std::shared_ptr<const TrainingSet> data, TrainOptions options) try {
     required(data, "Trainer needs recordings", no_data);
     const int threads = options.threads;
-    TrainerState state = Impl::fresh(*data, std::move(options));
+    TrainerState state = fresh_state(*data, std::move(options));
     impl_ = std::make_unique<Impl>(std::move(data), std::move(state), threads);
 } catch (...) {
     rethrow_as_error(train_this);

@@ -4,6 +4,7 @@
 #include "outputs.h"
 #include "progress.h"
 #include "sampling_options.h"
+#include "thread_note.h"
 
 #include "serpent/audio_file.h"
 #include "serpent/errors.h"
@@ -115,6 +116,7 @@ void run(const Arguments& a) {
     const int threads = std::min(a.count, a.threads > 0 ? a.threads : cores);
     std::vector<std::exception_ptr> errors(static_cast<std::size_t>(threads));
     std::vector<std::thread> team;
+    team.reserve(static_cast<std::size_t>(threads));
     std::atomic<int> running{0};
     const auto begin = std::chrono::steady_clock::now();
     const auto work = [&](int i) {
@@ -130,7 +132,8 @@ void run(const Arguments& a) {
         ++running;
         try {
             team.emplace_back(work, i);
-        } catch (const std::system_error&) {  // the system gives no more threads: fewer do it, at the least this one
+        } catch (const std::exception&) {  // the system gives no more threads: fewer do it, at the least this one
+            if (const std::string note = thread_note(threads, std::max(1, i)); !note.empty()) std::cerr << note << '\n';
             if (team.empty()) work(i);
             else --running;
             break;

@@ -5,6 +5,7 @@
 #include "model_argument.h"
 #include "outputs.h"
 #include "progress.h"
+#include "thread_note.h"
 
 #include "serpent/errors.h"
 #include "serpent/kernels/device.h"
@@ -153,8 +154,8 @@ std::string report_text(const Job& job, const serpent::RenderFileReport& report,
     return out.str();
 }
 
-void render_one(const std::shared_ptr<const serpent::Model>& model, const Job& job,
-                serpent::RenderFileOptions options) {
+/// Returns what to tell about threads.
+std::string render_one(const std::shared_ptr<const serpent::Model>& model, const Job& job, serpent::RenderFileOptions options) {
     serpent::RenderFileReport report;
     {
         Progress progress(job.input.filename().string());
@@ -165,6 +166,7 @@ void render_one(const std::shared_ptr<const serpent::Model>& model, const Job& j
         report = serpent::render_file(model, job.input, job.output, options);
     }
     std::cerr << report_text(job, report, options);
+    return thread_note(options.renderer.threads, report.threads);
 }
 
 /// Several files at once, so that a GPU computes one while others are read and written. Returns how many failed.
@@ -244,9 +246,10 @@ void run(Arguments arguments) {
     std::size_t failed = 0;
     const bool on_gpu = arguments.options.renderer.device != serpent::Device::cpu && serpent::kernels::device_status().available;
     if (on_gpu && jobs.size() > 1) failed = SideBySide(model, jobs, arguments.options).run(files_at_once);
-    else for (const Job& job : jobs) {
+    std::string threads;  // of the last file that had too few: said once
+    if (!on_gpu || jobs.size() == 1) for (const Job& job : jobs) {
         try {
-            render_one(model, job, arguments.options);
+            if (const std::string note = render_one(model, job, arguments.options); !note.empty()) threads = note;
         } catch (const serpent::Interrupted&) {
             throw;
         } catch (const serpent::Error& error) {
@@ -255,6 +258,7 @@ void run(Arguments arguments) {
             ++failed;
         }
     }
+    if (!threads.empty()) std::cerr << threads << '\n';
     if (failed > 0) {
         throw serpent::Error(std::to_string(failed) + " of " + std::to_string(jobs.size()) +
                              " files were not rendered");

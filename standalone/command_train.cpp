@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "commands.h"
+#include "thread_note.h"
 #include "train_outcome.h"
 #include "training_run.h"
 
@@ -113,6 +114,7 @@ void run(Arguments a) {
     for (const std::string& note : data.notes) std::cerr << "  " << note << '\n';
     serpent::Trainer trainer = make_trainer(a, data.set);
     if (trainer.device() != "cpu") std::cerr << "training on " << trainer.device() << '\n';
+    else if (const std::string note = thread_note(a.threads, trainer.threads()); !note.empty()) std::cerr << note << '\n';
     watch_interrupts();
     const std::int64_t steps_before = trainer.steps_done();
     const TrainingRun run = run_training(trainer, a.files, figures);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "commands.h"
 #include "generator_outcome.h"
+#include "thread_note.h"
 #include "training_run.h"
 
 #include "serpent/errors.h"
@@ -71,6 +72,7 @@ void run(const Arguments& a) {
     for (const auto* list : {&data->train, &data->valid, &data->test})
         for (const serpent::GeneratorRecording& recording : *list) a.files.require_not_among({recording.path});
     serpent::GeneratorTrainer trainer = make_trainer(a, data);
+    if (const std::string note = thread_note(a.threads, trainer.threads()); !note.empty()) std::cerr << note << '\n';
     watch_interrupts();
     const TrainingRun run = run_training(trainer, a.files, figures);
     const GeneratorOutcome outcome = assess_generator(trainer, *data, run.wall_s, a.metadata, a.files.model, command_line());

@@ -45,10 +45,11 @@ struct DeviceRenderer::Impl {
     int chunk;
     std::size_t block = 0;
     bool is_fused = false;
+    Stream up, compute, down;  ///< compute: all that touches the state, whoever calls
+    Event asked, answered;     ///< between compute and the default stream
     std::unique_ptr<cuda::RenderPath> path;
     DeviceArray<float> history, h;
     std::vector<std::unique_ptr<Slot>> slots;
-    Stream up, compute, down;
 
     Impl(const LiveConfig& c, const LiveWeights& weights, cuda::FilmCoefficients film, const DeviceRenderOptions& options)
         : config(c), chunk(options.chunk),
@@ -67,9 +68,8 @@ struct DeviceRenderer::Impl {
                 if (error.kind() != DeviceError::Kind::out_of_memory || options.block_samples || block / 2 < smallest_block) throw;
             }
         }
-        const std::vector<float> zeros(std::max(history.size(), h.size()));
-        history.upload(zeros.data(), history.size());
-        h.upload(zeros.data(), h.size());
+        history.clear(compute);
+        h.clear(compute);
     }
 
     void take_memory(const LiveWeights& weights, cuda::FilmCoefficients film, bool fused_wanted) {
@@ -81,19 +81,24 @@ struct DeviceRenderer::Impl {
 
     /// Room for calls of n samples. Page-locked memory takes long to get: no more than the calls need.
     void prepare_slots(std::size_t n) {
+        for (const auto& slot : slots)
+            if (slot->target) {  // of a call that failed on its way, whose audio may be gone
+                for (const Stream* stream : {&up, &compute, &down}) stream->wait();
+                slot->target = nullptr;
+            }
         const std::size_t wanted = std::min(n, block) * as_size(config.channels);
         if (!slots.empty() && slots.front()->in.size() >= wanted) return;
         slots.clear();
         for (int i = 0; i < 2; ++i) slots.push_back(std::make_unique<Slot>(wanted));
     }
 
-    void render(cudaStream_t stream, DeviceSignal in, DeviceSignal out, std::size_t n) {
+    void render(DeviceSignal in, DeviceSignal out, std::size_t n) {
         const auto samples = static_cast<std::int64_t>(n);
-        path->process(stream, in, out, samples, chunk != 0 ? chunk : path->chunk_for(samples), history.data(), h.data());
+        path->process(compute, in, out, samples, chunk != 0 ? chunk : path->chunk_for(samples), history.data(), h.data());
         const reference::OutputBound<float> bound(config.output_peak);
         if (!bound.bounds()) return;
         const std::int64_t floats = samples * config.channels;  // the channels lie one behind the other
-        bound_kernel<<<cuda::blocks_for(floats, bound_threads), bound_threads, 0, stream>>>(out.data, floats, bound);
+        bound_kernel<<<cuda::blocks_for(floats, bound_threads), bound_threads, 0, compute>>>(out.data, floats, bound);
         cuda::check_launch("bounding the output");
     }
 
@@ -105,7 +110,7 @@ struct DeviceRenderer::Impl {
         cuda::check(cudaMemcpyAsync(slot.device_in.data(), slot.in.data(), bytes, cudaMemcpyHostToDevice, up), "copying to it");
         slot.arrived.record(up);
         cuda::wait_for(compute, slot.arrived);
-        render(compute, {slot.device_in.data(), stride}, {slot.device_out.data(), stride}, count);
+        render({slot.device_in.data(), stride}, {slot.device_out.data(), stride}, count);
         slot.rendered.record(compute);
         cuda::wait_for(down, slot.rendered);
         cuda::check(cudaMemcpyAsync(slot.out.data(), slot.device_out.data(), bytes, cudaMemcpyDeviceToHost, down), "copying from it");
@@ -150,7 +155,12 @@ void DeviceRenderer::process(const DeviceBuffer& in, DeviceBuffer& out, std::siz
     if (n > impl_->block || floats > in.size() || floats > out.size()) throw std::out_of_range("DeviceRenderer::process");
     if (n == 0) return;
     const auto stride = static_cast<std::int64_t>(n);
-    impl_->render(nullptr, {in.data(), stride}, {out.data(), stride}, n);
+    // The buffers belong to the default stream, where what was queued before them and what comes behind keep their order.
+    impl_->asked.record(nullptr);
+    cuda::wait_for(impl_->compute, impl_->asked);
+    impl_->render({in.data(), stride}, {out.data(), stride}, n);
+    impl_->answered.record(impl_->compute);
+    cuda::wait_for(nullptr, impl_->answered);
 }
 
 std::size_t DeviceRenderer::block_samples() const noexcept { return impl_->block; }
@@ -158,14 +168,14 @@ bool DeviceRenderer::fused() const noexcept { return impl_->is_fused; }
 
 void DeviceRenderer::get_state(float* conv, float* h) const {
     const LiveConfig& c = impl_->config;
-    impl_->history.download(conv, as_size(c.n_layers) * as_size(c.d_conv - 1) * as_size(c.d_inner));
-    impl_->h.download(h, impl_->h.size());
+    impl_->history.download(impl_->compute, conv, as_size(c.n_layers) * as_size(c.d_conv - 1) * as_size(c.d_inner));
+    impl_->h.download(impl_->compute, h, impl_->h.size());
 }
 
 void DeviceRenderer::set_state(const float* conv, const float* h) {
     const LiveConfig& c = impl_->config;
-    impl_->history.upload(conv, as_size(c.n_layers) * as_size(c.d_conv - 1) * as_size(c.d_inner));
-    impl_->h.upload(h, impl_->h.size());
+    impl_->history.upload(impl_->compute, conv, as_size(c.n_layers) * as_size(c.d_conv - 1) * as_size(c.d_inner));
+    impl_->h.upload(impl_->compute, h, impl_->h.size());
 }
 
 } // namespace serpent::kernels

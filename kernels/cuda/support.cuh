@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Errors, streams, events and memory of the CUDA runtime as C++ objects.
+//
+// An object that computes has one stream for all that touches its memory: kernels, copies and clearing, so that they cannot
+// overtake each other. Other streams join it by events.
 #pragma once
 
 #include "serpent/kernels/device.h"
@@ -89,7 +92,10 @@ public:
         check(cudaMalloc(&p, size * sizeof(T)), "taking memory");
         data_ = static_cast<T*>(p);
     }
-    explicit DeviceArray(const std::vector<T>& values) : DeviceArray(values.size()) { upload(values.data(), values.size()); }
+    /// Filled when this returns: whatever stream is the first to read it need not wait.
+    explicit DeviceArray(const std::vector<T>& values) : DeviceArray(values.size()) {
+        upload(nullptr, values.data(), values.size());
+    }
     ~DeviceArray() {
         if (data_) cudaFree(data_);
     }
@@ -101,19 +107,28 @@ public:
     }
     T* data() const { return data_; }
     std::size_t size() const { return size_; }
-    void upload(const T* from, std::size_t count, std::size_t first = 0) {
-        if (count > 0) check(cudaMemcpy(data_ + first, from, count * sizeof(T), cudaMemcpyHostToDevice), "copying to it");
+    /// Behind all that is in `stream`, and done when it returns.
+    void upload(cudaStream_t stream, const T* from, std::size_t count, std::size_t first = 0) {
+        copy(stream, data_ + first, from, count, cudaMemcpyHostToDevice, "copying to it");
     }
-    void download(T* to, std::size_t count, std::size_t first = 0) const {
-        if (count > 0) check(cudaMemcpy(to, data_ + first, count * sizeof(T), cudaMemcpyDeviceToHost), "copying from it");
+    void download(cudaStream_t stream, T* to, std::size_t count, std::size_t first = 0) const {
+        copy(stream, to, data_ + first, count, cudaMemcpyDeviceToHost, "copying from it");
     }
-    std::vector<T> values() const {
+    std::vector<T> values(cudaStream_t stream) const {
         std::vector<T> v(size_);
-        download(v.data(), size_);
+        download(stream, v.data(), size_);
         return v;
     }
+    /// Zeros; queued.
+    void clear(cudaStream_t stream) { check(cudaMemsetAsync(data_, 0, size_ * sizeof(T), stream), "clearing"); }
 
 private:
+    static void copy(cudaStream_t stream, T* to, const T* from, std::size_t count, cudaMemcpyKind kind, const char* doing) {
+        if (count == 0) return;
+        check(cudaMemcpyAsync(to, from, count * sizeof(T), kind, stream), doing);
+        check(cudaStreamSynchronize(stream), doing);  // from ordinary memory it may return before the GPU has it all
+    }
+
     T* data_ = nullptr;
     std::size_t size_ = 0;
 };

@@ -217,9 +217,9 @@ struct DeviceTrainer::Impl {
             orders.emplace_back(as_size(lanes));
             order_read.push_back(std::make_unique<Event>());
         }
-        check(cudaMemset(gradients.data(), 0, gradients.size() * sizeof(float)), "clearing");
-        check(cudaMemset(previous_error.data(), 0, previous_error.size() * sizeof(float)), "clearing");
-        check(cudaMemset(loss.data(), 0, sizeof(double)), "clearing");
+        gradients.clear(stream);
+        previous_error.clear(stream);
+        loss.clear(stream);
     }
 
     std::size_t history_floats() const { return as_size(shape.n_layers) * as_size(shape.history_floats()); }
@@ -277,7 +277,7 @@ struct DeviceTrainer::Impl {
             for (int i = 0; i < shape.decays(); ++i)
                 values[as_size(l * shape.decays() + i)] =
                     -std::exp(flat[as_size(layer_places[as_size(l)].A_log + i)]) * device::log2_e;
-        rates.upload(values.data(), values.size());
+        rates.upload(stream, values.data(), values.size());
     }
 };
 
@@ -294,7 +294,7 @@ void DeviceTrainer::add_take(const std::vector<std::vector<float>>& dry, const s
     const auto copy = [&](const std::vector<std::vector<float>>& planar) {
         const std::size_t n = planar.front().size();
         DeviceArray<float>& memory = impl_->recordings.emplace_back(n * planar.size());
-        for (std::size_t c = 0; c < planar.size(); ++c) memory.upload(planar[c].data(), n, c * n);
+        for (std::size_t c = 0; c < planar.size(); ++c) memory.upload(impl_->stream, planar[c].data(), n, c * n);
         return memory.data();
     };
     const float* const d = copy(dry);
@@ -306,33 +306,30 @@ void DeviceTrainer::add_take(const std::vector<std::vector<float>>& dry, const s
 }
 
 void DeviceTrainer::set_vectors(const DeviceTrainVectors& from) {
-    impl_->stream.wait();
-    impl_->weights.upload(from.weights.data(), from.weights.size());
-    impl_->average.upload(from.average.data(), from.average.size());
-    impl_->m.upload(from.m.data(), from.m.size());
-    impl_->v.upload(from.v.data(), from.v.size());
+    impl_->weights.upload(impl_->stream, from.weights.data(), from.weights.size());
+    impl_->average.upload(impl_->stream, from.average.data(), from.average.size());
+    impl_->m.upload(impl_->stream, from.m.data(), from.m.size());
+    impl_->v.upload(impl_->stream, from.v.data(), from.v.size());
     impl_->set_rates(from.weights);
 }
 
 DeviceTrainVectors DeviceTrainer::vectors() const {
-    impl_->stream.wait();
-    return {impl_->weights.values(), impl_->average.values(), impl_->m.values(), impl_->v.values()};
+    const cudaStream_t stream = impl_->stream;
+    return {impl_->weights.values(stream), impl_->average.values(stream), impl_->m.values(stream), impl_->v.values(stream)};
 }
 
 void DeviceTrainer::set_lane(int lane, const float* conv, const float* h, const float* error) {
-    impl_->stream.wait();
     const std::size_t i = as_size(lane), channels = as_size(impl_->shape.channels);
-    impl_->history[impl_->now].upload(conv, impl_->history_floats(), i * impl_->history_floats());
-    impl_->h[impl_->now].upload(h, impl_->h_floats(), i * impl_->h_floats());
-    impl_->previous_error.upload(error, channels, i * channels);
+    impl_->history[impl_->now].upload(impl_->stream, conv, impl_->history_floats(), i * impl_->history_floats());
+    impl_->h[impl_->now].upload(impl_->stream, h, impl_->h_floats(), i * impl_->h_floats());
+    impl_->previous_error.upload(impl_->stream, error, channels, i * channels);
 }
 
 void DeviceTrainer::get_lane(int lane, float* conv, float* h, float* error) const {
-    impl_->stream.wait();
     const std::size_t i = as_size(lane), channels = as_size(impl_->shape.channels);
-    impl_->history[impl_->now].download(conv, impl_->history_floats(), i * impl_->history_floats());
-    impl_->h[impl_->now].download(h, impl_->h_floats(), i * impl_->h_floats());
-    impl_->previous_error.download(error, channels, i * channels);
+    impl_->history[impl_->now].download(impl_->stream, conv, impl_->history_floats(), i * impl_->history_floats());
+    impl_->h[impl_->now].download(impl_->stream, h, impl_->h_floats(), i * impl_->h_floats());
+    impl_->previous_error.download(impl_->stream, error, channels, i * channels);
 }
 
 void DeviceTrainer::step(const std::vector<DeviceLane>& lanes, const DeviceStep& step) {
@@ -350,17 +347,15 @@ void DeviceTrainer::step(const std::vector<DeviceLane>& lanes, const DeviceStep&
 }
 
 double DeviceTrainer::take_loss() {
-    impl_->stream.wait();
     double loss = 0;
     const double none = 0;
-    impl_->loss.download(&loss, 1);
-    impl_->loss.upload(&none, 1);
+    impl_->loss.download(impl_->stream, &loss, 1);
+    impl_->loss.upload(impl_->stream, &none, 1);
     return loss;
 }
 
 std::vector<float> DeviceTrainer::gradient() const {
-    impl_->stream.wait();
-    return impl_->gradient.values();
+    return impl_->gradient.values(impl_->stream);
 }
 
 } // namespace serpent::kernels

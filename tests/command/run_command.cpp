@@ -30,7 +30,12 @@ std::string text_of(const std::filesystem::path& path) {
         const rlimit limit{*limits.file_size_bytes, *limits.file_size_bytes};
         if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) ::_exit(127);
     }
-    if (limits.unprivileged && (::setgid(nobody) != 0 || ::setuid(nobody) != 0)) ::_exit(127);
+    const bool nobody_wanted = limits.unprivileged || (limits.processes && ::geteuid() == 0);
+    if (nobody_wanted && (::setgid(nobody) != 0 || ::setuid(nobody) != 0)) ::_exit(127);
+    if (limits.processes) {
+        const rlimit limit{*limits.processes, *limits.processes};
+        if (::setrlimit(RLIMIT_NPROC, &limit) != 0) ::_exit(127);
+    }
     ::execv(arguments[0], arguments.data());
     ::_exit(127);
 }

@@ -17,6 +17,7 @@ struct CommandResult {
 struct CommandLimits {
     std::optional<std::uint64_t> file_size_bytes;  ///< as a full disk would: writing more fails
     bool unprivileged = false;                     ///< as the user "nobody"; only for a test that runs as root
+    std::optional<std::uint64_t> processes;        ///< of the user, threads counted; root, whom this does not bind, becomes nobody
     std::optional<double> interrupt_after_s;       ///< sends SIGINT then
 };
 

@@ -13,6 +13,7 @@
 #include <catch2/catch.hpp>
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 
 using namespace serpent;
@@ -171,6 +172,63 @@ TEST_CASE("the GPU bounds what a model trained at a lower level puts out") {
                 Channels expected{{s.expected[c].begin(), s.expected[c].begin() + std::ptrdiff_t(n)}};
                 check_close(expected, {{flat.begin() + std::ptrdiff_t(c * n), flat.begin() + std::ptrdiff_t((c + 1) * n)}});
             }
+        }
+}
+
+namespace {
+
+/// The signal in pieces of `sizes`. Those that `on_gpu` says go through buffers on the GPU, whose answers are fetched at the very
+/// end, so that nothing but the renderer itself keeps the calls apart.
+Channels render_mixed(const Signal& s, const DeviceRenderOptions& options, const std::vector<std::size_t>& sizes,
+                      const std::function<bool(std::size_t)>& on_gpu, std::size_t state_every) {
+    DeviceRenderer renderer = make(*s.model, options);
+    Channels out = s.in;
+    State state = zero_state(s.model->config);
+    struct Queued {
+        kernels::DeviceBuffer in, out;
+        std::size_t at, n;
+    };
+    std::vector<Queued> queued;  // to the end: freeing memory waits for the GPU
+    const std::size_t channels = s.in.size(), total = s.in.front().size();
+    for (std::size_t at = 0, i = 0; at < total; ++i) {
+        const std::size_t n = std::min(sizes[i % sizes.size()], total - at);
+        if (on_gpu(i)) {
+            Queued& q = queued.emplace_back(kernels::DeviceBuffer(n * channels), kernels::DeviceBuffer(n * channels), at, n);
+            for (std::size_t c = 0; c < channels; ++c) q.in.upload(s.in[c].data() + at, n, c * n);
+            renderer.process(q.in, q.out, n);
+        } else {
+            std::vector<float*> io;
+            for (auto& channel : out) io.push_back(channel.data() + at);
+            renderer.process(io.data(), io.data(), n);
+        }
+        if (state_every > 0 && i % state_every == 0) {  // out and in again: that of the call before, whole
+            renderer.get_state(state.conv.data(), state.h.data());
+            renderer.set_state(state.conv.data(), state.h.data());
+        }
+        at += n;
+    }
+    for (const Queued& q : queued)
+        for (std::size_t c = 0; c < channels; ++c) q.out.download(out[c].data() + q.at, q.n, c * q.n);
+    return out;
+}
+
+} // namespace
+
+TEST_CASE("calls with audio on the GPU and in the computer follow one another") {
+    if (!gpu()) return;
+    Random random(11);
+    for (const char* name : {"slow_ema_8_16_8_2", "mamba_reference_16_32_16_4", "stereo_6_12_4_2"})
+        for (const bool fused : {true, false}) {
+            Signal s = golden(name);
+            for (auto& channel : s.in) channel = random.vector<float>(1 << 20, -0.5f, 0.5f);
+            // Long calls on the GPU, which run on after process() has returned, and short ones behind them.
+            const std::vector<std::size_t> sizes{60000, 64, 130000, 1, 4096, 517};
+            const DeviceRenderOptions options{.block_samples = 1 << 17, .chunk = 64, .fused = fused};
+            const Channels expected = render_mixed(s, options, sizes, [](std::size_t) { return false; }, 0);
+            CAPTURE(name, fused);
+            CHECK(expected == render_mixed(s, options, sizes, [](std::size_t i) { return i % 2 == 0; }, 0));
+            CHECK(expected == render_mixed(s, options, sizes, [](std::size_t i) { return i % 3 != 0; }, 0));
+            CHECK(expected == render_mixed(s, options, sizes, [](std::size_t) { return true; }, 2));
         }
 }
 

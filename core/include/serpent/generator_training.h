@@ -82,12 +82,14 @@ struct GeneratorPoint {
     double rate = 0;
 };
 
-/// Mean cross-entropy in bits per sample, each recording from state zero with its conditions.
+/// Mean cross-entropy in bits per sample, each recording from state zero with its conditions. Throws Error when the model or a
+/// condition is not valid.
 double bits_per_sample(const GeneratorModel& model, const std::vector<GeneratorRecording>& recordings, int threads = 0,
                        std::optional<kernels::Isa> isa = {});
 
 class GeneratorTrainer {
 public:
+    /// This and all that follows, Error: no recordings, conditions or options that are not valid, memory that is short.
     GeneratorTrainer(std::shared_ptr<const GeneratorData> data, GeneratorTrainOptions options);
     /// Goes on from a checkpoint with the same bits as a run never stopped (same ISA).
     /// Throws Error when the file is damaged or was made on other data.
@@ -106,6 +108,7 @@ public:
     const GeneratorTrainOptions& options() const noexcept;
     const std::vector<GeneratorPoint>& curve() const noexcept;
     double best_valid_bits() const noexcept;  ///< infinite before the first validation
+    int threads() const noexcept;  ///< that work: fewer than asked for where the system starts no more
     /// Whether and in which lanes numbers overflowed, in one sentence; empty when all went well.
     std::string divergence() const;
 

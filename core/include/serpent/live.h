@@ -49,6 +49,7 @@ struct LiveMeters {
 /// everything else but prepare().
 class LiveSession {
 public:
+    /// Throws Error when there is no model, or it is not valid.
     LiveSession(std::shared_ptr<const Model> model, LiveOptions options);
     LiveSession(std::shared_ptr<const GeneratorModel> model, LiveOptions options);
     ~LiveSession();

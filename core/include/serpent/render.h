@@ -26,18 +26,22 @@ struct RendererOptions {
 /// every thread), then joins their states (three-phase scan). State carries over from call to call.
 class Renderer {
 public:
+    /// Throws Error when there is no model, it or an option is not valid, or memory is short.
     explicit Renderer(std::shared_ptr<const Model> model, RendererOptions options = {});
     ~Renderer();
     Renderer(Renderer&&) noexcept;
     Renderer& operator=(Renderer&&) noexcept;
 
     /// in[c], out[c]: n samples each, c < config.channels; any n; in and out may be the same buffers.
-    /// Most efficient when n is a multiple of preferred_block(). Not thread-safe.
+    /// Most efficient when n is a multiple of preferred_block(). Not thread-safe. Throws Error when memory is short or the GPU
+    /// fails; part of `out` may be written then: go on with set_state() or reset().
     void process(const float* const* in, float* const* out, std::size_t n);
     std::size_t preferred_block() const noexcept;
 
     void reset();
     const Model& model() const noexcept;
+    /// That work: fewer than asked for where the system starts no more, with the same result. 0 on a GPU.
+    int threads() const noexcept;
     const State& state() const;
     /// "cpu", or the GPU's name.
     const std::string& device() const noexcept;

@@ -35,6 +35,7 @@ struct RenderFileReport {
     double warm_up_s = 0.0;      ///< how much of the input before start_s went through the model first
     bool warm = true;            ///< whether that was all of it, or long enough for the model to forget what was before
     std::string note{};          ///< AudioReader::note() of the input
+    int threads = 0;             ///< that rendered: Renderer::threads()
     std::vector<std::string> not_kept{};  ///< what the input carries besides its samples and the output cannot
 };
 
@@ -52,7 +53,7 @@ public:
 RenderFileReport render_file(std::shared_ptr<const Model> model, const std::filesystem::path& input,
                              const std::filesystem::path& output, const RenderFileOptions& options = {});
 
-/// The same in memory.
+/// The same in memory. Throws Error, also for audio without channels or with channels that differ in length.
 AudioBuffer render_audio(std::shared_ptr<const Model> model, const AudioBuffer& input, const RendererOptions& options = {});
 
 /// How long the model's slowest state takes to forget, in seconds, when its step sizes are those of silence: 12 time

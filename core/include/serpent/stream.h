@@ -29,7 +29,7 @@ struct StreamOptions {
 /// throw; those three never allocate, lock, throw or call the system.
 class Stream {
 public:
-    /// Ready to play at the model's own rate. Throws Error when the model or an option is not valid.
+    /// Ready to play at the model's own rate. Throws Error when there is no model, it or an option is not valid, or memory is short.
     explicit Stream(std::shared_ptr<const Model> model, StreamOptions options = {});
     ~Stream();
     Stream(Stream&&) noexcept;

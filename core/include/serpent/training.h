@@ -88,6 +88,8 @@ struct TrainPoint {
 
 class Trainer {
 public:
+    /// This and all that follows, Error: no or unequal recordings, options that are not valid, memory that is short, a GPU that
+    /// fails on its way.
     Trainer(std::shared_ptr<const TrainingSet> data, TrainOptions options);
     /// Goes on from a checkpoint with the same bits as a run never stopped (same ISA, same device). `threads` and `device` as in
     /// TrainOptions.
@@ -110,7 +112,7 @@ public:
     /// Whether and in which lanes numbers overflowed, in one sentence; empty when all went well.
     std::string divergence() const;
     double samples_per_step() const noexcept;
-    int threads() const noexcept;
+    int threads() const noexcept;  ///< that work: fewer than asked for where the system starts no more
     const std::string& device() const noexcept;  ///< "cpu", or the GPU's name
     double multiply_accumulates_per_step() const noexcept;  ///< of the projections and scans, forward and backward
 

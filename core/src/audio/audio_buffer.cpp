@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "audio/resampler.h"
+#include "model/as_error.h"
 #include "serpent/audio_file.h"
 #include "serpent/errors.h"
 
@@ -14,7 +15,7 @@ constexpr std::size_t block_frames = 16384;
 
 } // namespace
 
-AudioBuffer read_audio(const std::filesystem::path& path) {
+AudioBuffer read_audio(const std::filesystem::path& path) try {
     AudioReader reader(path);
     const std::size_t channels = static_cast<std::size_t>(reader.format().channels);
     AudioBuffer buffer;
@@ -31,9 +32,11 @@ AudioBuffer read_audio(const std::filesystem::path& path) {
         }
     }
     return buffer;
+} catch (...) {
+    rethrow_as_error("hold all of " + path.string());
 }
 
-AudioBuffer resampled(const AudioBuffer& buffer, int sample_rate_hz) {
+AudioBuffer resampled(const AudioBuffer& buffer, int sample_rate_hz) try {
     if (sample_rate_hz < 1 || buffer.sample_rate < 1)
         throw Error("cannot convert from " + std::to_string(buffer.sample_rate) + " Hz to " + std::to_string(sample_rate_hz) +
                     " Hz: sample rates are positive");
@@ -47,6 +50,8 @@ AudioBuffer resampled(const AudioBuffer& buffer, int sample_rate_hz) {
     resampler.process(buffer.channels, out.channels);
     resampler.finish(out.channels);
     return out;
+} catch (...) {
+    rethrow_as_error("convert audio to " + std::to_string(sample_rate_hz) + " Hz");
 }
 
 std::uint64_t write_audio(const std::filesystem::path& path, const AudioBuffer& buffer, Subtype subtype) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "audio/mended_file.h"
 
+#include "model/as_error.h"
 #include "serpent/errors.h"
 #include "serpent/file_kind.h"
 
@@ -99,7 +100,7 @@ struct AudioReader::Impl {
     }
 };
 
-AudioReader::AudioReader(const std::filesystem::path& path) : impl_(std::make_unique<Impl>()) {
+AudioReader::AudioReader(const std::filesystem::path& path) try : impl_(std::make_unique<Impl>()) {
     impl_->path = path;
     require_readable_file(path);
     impl_->mended = audio::MendedFile::mend(path);
@@ -107,6 +108,8 @@ AudioReader::AudioReader(const std::filesystem::path& path) : impl_(std::make_un
     if (impl_->mended && !impl_->mended->fault().empty()) impl_->note = path.string() + ": " + impl_->mended->fault();
     if (impl_->frames == SF_COUNT_MAX) impl_->count_frames();
     if (impl_->frames < 1) fail(path, "it holds no audio (0 samples)");
+} catch (...) {
+    rethrow_as_error("read " + path.string());
 }
 
 AudioReader::~AudioReader() = default;

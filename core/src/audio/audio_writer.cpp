@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "audio/metadata.h"
 #include "audio/sndfile_handle.h"
+#include "model/as_error.h"
 #include "model/atomic_file.h"
 
 #include "serpent/errors.h"
@@ -125,13 +126,15 @@ struct AudioWriter::Impl {
     }
 };
 
-AudioWriter::AudioWriter(const std::filesystem::path& path, const AudioFormat& format, std::int64_t frames)
+AudioWriter::AudioWriter(const std::filesystem::path& path, const AudioFormat& format, std::int64_t frames) try
     : impl_(std::make_unique<Impl>(path, format)) {
     const int code = format_code(path, format, frames);
     const bool aiff = (code & SF_FORMAT_TYPEMASK) == SF_FORMAT_AIFF;
     if (aiff && !audio::fits_32_bit_sizes(format, frames)) fail(path, "AIFF ends at 4 GiB; write a .wav or .flac");
     impl_->output = std::make_unique<AtomicFile>(path);
     impl_->open(code);
+} catch (...) {
+    rethrow_as_error("write " + path.string());
 }
 
 AudioWriter::AudioWriter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -147,7 +150,7 @@ AudioWriter::AudioWriter(AudioWriter&&) noexcept = default;
 AudioWriter& AudioWriter::operator=(AudioWriter&&) noexcept = default;
 
 std::vector<std::string> AudioWriter::keep_metadata(const AudioReader& from, std::int64_t first_frame,
-                                                    std::int64_t frames) {
+                                                    std::int64_t frames) try {
     Impl& self = *impl_;
     // A frame takes a byte or more, so that this adds at least as many bytes as the chunks may take.
     const bool large = self.container != SF_FORMAT_RF64 && !audio::fits_32_bit_sizes(self.format, frames + most_metadata_bytes);
@@ -156,6 +159,8 @@ std::vector<std::string> AudioWriter::keep_metadata(const AudioReader& from, std
         audio::copy_metadata(from.path(), self.file.get(), self.container, cut, large ? 32768 : most_metadata_bytes);
     self.behind = std::move(metadata.behind);
     return std::move(metadata.not_kept);
+} catch (...) {
+    rethrow_as_error("keep what " + from.path().string() + " carries besides its samples");
 }
 
 void AudioWriter::write(const float* interleaved, std::size_t n) {
@@ -168,7 +173,7 @@ void AudioWriter::write(const float* interleaved, std::size_t n) {
     }
 }
 
-void AudioWriter::commit() {
+void AudioWriter::commit() try {
     Impl& self = *impl_;
     if (!self.file) return;
     const int error = sf_close(self.file.release());
@@ -178,6 +183,8 @@ void AudioWriter::commit() {
         fail(self.path, "there is no room for its last part; is the disk full?");
     self.require_whole();
     if (self.output) self.output->commit();
+} catch (...) {
+    rethrow_as_error("finish " + impl_->path.string());
 }
 
 void AudioWriter::flush() { impl_->flush(); }

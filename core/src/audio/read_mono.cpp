@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "audio/resampler.h"
+#include "model/as_error.h"
 #include "serpent/audio_file.h"
 
 namespace serpent {
 
-std::vector<float> read_mono(const std::filesystem::path& path, int rate_hz, int* file_rate_hz, std::string* note) {
+std::vector<float> read_mono(const std::filesystem::path& path, int rate_hz, int* file_rate_hz, std::string* note) try {
     const AudioBuffer audio = read_audio(path);
     if (file_rate_hz) *file_rate_hz = audio.sample_rate;
     if (note) *note = audio.note;
@@ -18,6 +19,8 @@ std::vector<float> read_mono(const std::filesystem::path& path, int rate_hz, int
     resampler.process(mono, out);
     resampler.finish(out);
     return out[0];
+} catch (...) {
+    rethrow_as_error("hold all of " + path.string());
 }
 
 } // namespace serpent

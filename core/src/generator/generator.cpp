@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "serpent/generator.h"
 
+#include "model/as_error.h"
 #include "model/isa.h"
+#include "generator/conditions.h"
 #include "generator/sampling.h"
 #include "generator/step_tier.h"
 #include "lanes/flush_denormals.h"
@@ -31,13 +33,6 @@ double guard_power(const GeneratorModel& model, double guard_db) {
     if (std::from_chars(text.data(), text.data() + text.size(), loudest_db).ec != std::errc() || !std::isfinite(loudest_db))
         return std::numeric_limits<double>::infinity();
     return std::pow(10.0, (loudest_db + guard_db) / 10);
-}
-
-void check_conditions(const GeneratorConfig& config, const std::vector<int>& conditions) {
-    bool ok = conditions.size() == config.conditions.size();
-    for (std::size_t j = 0; ok && j < conditions.size(); ++j)
-        ok = conditions[j] >= 0 && conditions[j] <= static_cast<int>(config.conditions[j].values.size());
-    if (!ok) throw Error("the generator has no such conditions; it has " + std::to_string(config.conditions.size()));
 }
 
 } // namespace
@@ -108,14 +103,11 @@ struct Generator::Impl {
     }
 };
 
-Generator::Generator(std::shared_ptr<const GeneratorModel> model, GeneratorOptions options) {
-    if (!model) throw Error("there is no generator to run");
-    model->validate();
-    try {
-        impl_ = std::make_unique<Impl>(std::move(model), std::move(options));
-    } catch (const std::invalid_argument& error) {
-        throw Error(error.what());
-    }
+Generator::Generator(std::shared_ptr<const GeneratorModel> model, GeneratorOptions options) try {
+    impl_ = std::make_unique<Impl>(valid_model(model, "Generator needs a model", "load one with GeneratorModel::load()"),
+                                   std::move(options));
+} catch (...) {
+    rethrow_as_error("run this generator");
 }
 
 Generator::~Generator() = default;

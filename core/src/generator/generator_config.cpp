@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "generator/conditions.h"
 #include "model/config_fields.h"
 #include "model/json_text.h"
 #include "serpent/generator_model.h"
@@ -128,6 +129,13 @@ void add_to_list(std::string& list, const std::string& item) {
 }
 
 } // namespace
+
+void check_conditions(const GeneratorConfig& config, const std::vector<int>& conditions) {
+    bool ok = conditions.size() == config.conditions.size();
+    for (std::size_t j = 0; ok && j < conditions.size(); ++j)
+        ok = conditions[j] >= 0 && conditions[j] <= static_cast<int>(config.conditions[j].values.size());
+    if (!ok) throw Error("the generator has no such conditions; it has " + std::to_string(config.conditions.size()));
+}
 
 std::vector<int> condition_values(const GeneratorConfig& config, const std::vector<std::string>& settings) {
     std::vector<int> chosen(config.conditions.size(), 0);

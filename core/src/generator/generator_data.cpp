@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "serpent/audio_file.h"
+#include "model/as_error.h"
 #include "serpent/errors.h"
 #include "serpent/generator_training.h"
 #include "serpent/text.h"
@@ -146,7 +147,7 @@ void number_conditions(GeneratorData& data, const std::vector<std::string>& name
 
 } // namespace
 
-GeneratorData load_generator_data(const fs::path& folder, const GeneratorDataOptions& options) {
+GeneratorData load_generator_data(const fs::path& folder, const GeneratorDataOptions& options) try {
     const NamePattern pattern(options.names);
     GeneratorData data;
     data.sample_rate = options.sample_rate;
@@ -193,6 +194,8 @@ GeneratorData load_generator_data(const fs::path& folder, const GeneratorDataOpt
     if (resampled > 0) data.notes.push_back(std::to_string(resampled) + " recordings were resampled to " +
                                             std::to_string(data.sample_rate) + " Hz");
     return data;
+} catch (...) {
+    rethrow_as_error("hold the recordings in " + folder.string());
 }
 
 } // namespace serpent

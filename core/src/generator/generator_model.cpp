@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "serpent/generator_model.h"
 
+#include "model/as_error.h"
 #include "model/atomic_file.h"
 #include "model/config_fields.h"
 #include "model/json_text.h"
@@ -96,9 +97,15 @@ GeneratorModel GeneratorModel::parse(std::span<const std::byte> bytes, std::stri
     return model;
 } catch (const Error& error) {
     throw Error(std::string(source) + ": " + why_no_model(bytes, error.what()));
+} catch (...) {
+    rethrow_as_error("read " + std::string(source));
 }
 
-GeneratorModel GeneratorModel::load(const std::filesystem::path& path) { return parse(read_file(path), path.string()); }
+GeneratorModel GeneratorModel::load(const std::filesystem::path& path) try {
+    return parse(read_file(path), path.string());
+} catch (...) {
+    rethrow_as_error("read " + path.string());
+}
 
 void GeneratorModel::save(const std::filesystem::path& path, TensorType type) const {
     std::vector<std::byte> bytes;

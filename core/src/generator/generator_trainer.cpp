@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "serpent/generator_training.h"
 
-#include "model/isa.h"
+#include "generator/conditions.h"
 #include "generator/generator_state.h"
 #include "generator/held_out.h"
+#include "model/as_error.h"
+#include "model/isa.h"
 #include "lanes/workers.h"
 #include "reference/adamw.h"
 #include "serpent/errors.h"
@@ -20,6 +22,9 @@ namespace {
 using namespace lanes;
 
 std::size_t size(int a) { return static_cast<std::size_t>(a); }
+
+constexpr const char* train_this = "train this generator on these recordings";
+constexpr const char* no_data = "load them with load_generator_data()";
 
 bool makes_valid_model(const GeneratorConfig& config, const GeneratorWeights& weights) {
     try {
@@ -68,6 +73,7 @@ struct GeneratorTrainer::Impl {
         const int period = s.options.config.period();
         return std::max(1, s.options.schedule.segment / period) * period;
     }
+    bool is_selective_decay(const std::vector<float>* values) const;
     void find_gradients();
     void fill_lane(GeneratorSegment& group, int lane);
     double rate() const;
@@ -85,6 +91,8 @@ GeneratorTrainerState GeneratorTrainer::Impl::fresh(const GeneratorData& data, G
     options.config.sample_rate = data.sample_rate;
     options.config.conditions = data.conditions;
     s.options = std::move(options);
+    for (const auto* list : {&data.train, &data.valid})
+        for (const GeneratorRecording& r : *list) check_conditions(s.options.config, r.conditions);
     s.net = initial_generator_weights(s.options.config, s.options.schedule, s.options.seed);
     GeneratorModel{s.options.config, s.net, {}}.validate();
     s.average = s.best = s.net;
@@ -97,12 +105,18 @@ GeneratorTrainerState GeneratorTrainer::Impl::fresh(const GeneratorData& data, G
     return s;
 }
 
+/// Whether it is the A_log of a selective layer.
+bool GeneratorTrainer::Impl::is_selective_decay(const std::vector<float>* values) const {
+    for (std::size_t k = 0; k < s.net.tiers.size(); ++k)
+        for (const LayerWeights& layer : s.net.tiers[k].stack.layers)
+            if (values == &layer.A_log) return s.options.config.tiers[k].stack.selective;
+    return false;
+}
+
 void GeneratorTrainer::Impl::find_gradients() {
     std::size_t begin = 0;
     for (const TensorRef& t : tensors(s.options.config, s.net)) {
-        const bool a = t.name.ends_with(".A_log");
-        const bool selective = a && s.options.config.tiers[size(std::stoi(t.name.substr(6)))].stack.selective;
-        Source source{t, begin, {}, selective};
+        Source source{t, begin, {}, is_selective_decay(t.data)};
         for (GeneratorSegment& group : groups) source.groups.push_back(group.accumulator(*t.data));
         begin += t.data->size();
         sources.push_back(std::move(source));
@@ -233,35 +247,43 @@ void GeneratorTrainer::Impl::validate() {
     s.nats_sum = s.scored_sum = 0;
 }
 
-GeneratorTrainer::GeneratorTrainer(std::shared_ptr<const GeneratorData> data, GeneratorTrainOptions options) {
+GeneratorTrainer::GeneratorTrainer(std::shared_ptr<const GeneratorData> data, GeneratorTrainOptions options) try {
+    required(data, "GeneratorTrainer needs recordings", no_data);
     const int threads = options.threads;
     GeneratorTrainerState state = Impl::fresh(*data, std::move(options));
     impl_ = std::make_unique<Impl>(std::move(data), std::move(state), threads);
+} catch (...) {
+    rethrow_as_error(train_this);
 }
 
 GeneratorTrainer::GeneratorTrainer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 GeneratorTrainer GeneratorTrainer::resume(std::shared_ptr<const GeneratorData> data, const std::filesystem::path& checkpoint,
-                                          int threads) {
+                                          int threads) try {
+    required(data, "GeneratorTrainer needs recordings", no_data);
     if (data->train.empty()) throw Error("there is nothing to train on");
     GeneratorTrainerState state = read_checkpoint(checkpoint, *data);
     return GeneratorTrainer(std::make_unique<Impl>(std::move(data), std::move(state), threads));
+} catch (...) {
+    rethrow_as_error(train_this);
 }
 
 GeneratorTrainer::~GeneratorTrainer() = default;
 GeneratorTrainer::GeneratorTrainer(GeneratorTrainer&&) noexcept = default;
 GeneratorTrainer& GeneratorTrainer::operator=(GeneratorTrainer&&) noexcept = default;
 
-bool GeneratorTrainer::step() {
+bool GeneratorTrainer::step() try {
     GeneratorTrainerState& s = impl_->s;
     const GeneratorSchedule& k = s.options.schedule;
     if (s.step >= k.steps) return false;
     impl_->update();
     if (s.step % k.validate_every == 0 || s.step == k.steps) impl_->validate();
     return true;
+} catch (...) {
+    rethrow_as_error(train_this);
 }
 
-void GeneratorTrainer::calibrate(double minutes) {
+void GeneratorTrainer::calibrate(double minutes) try {
     using Clock = std::chrono::steady_clock;
     GeneratorTrainerState copy = impl_->s;
     Impl trial(impl_->data, std::move(copy), impl_->workers.count());
@@ -280,6 +302,8 @@ void GeneratorTrainer::calibrate(double minutes) {
     const double validation_s = std::chrono::duration<double>(Clock::now() - before).count();
     const double per_step = update_s + validation_s / double(impl_->s.options.schedule.validate_every);
     impl_->s.options.schedule.steps = std::max<std::int64_t>(1, std::int64_t(std::min(60 * minutes / per_step, double(most_steps))));
+} catch (...) {
+    rethrow_as_error(train_this);
 }
 
 std::int64_t GeneratorTrainer::steps_done() const noexcept { return impl_->s.step; }
@@ -288,6 +312,7 @@ const std::vector<GeneratorPoint>& GeneratorTrainer::curve() const noexcept { re
 std::string GeneratorTrainer::divergence() const {
     return impl_->s.divergence.note(impl_->s.step, impl_->s.options.schedule.rate);
 }
+int GeneratorTrainer::threads() const noexcept { return impl_->workers.count(); }
 double GeneratorTrainer::best_valid_bits() const noexcept { return impl_->s.best_valid_bits; }
 
 GeneratorModel GeneratorTrainer::best_model() const {
@@ -296,10 +321,12 @@ GeneratorModel GeneratorTrainer::best_model() const {
     return {s.options.config, best ? s.best : s.average, {}};
 }
 
-void GeneratorTrainer::save_checkpoint(const std::filesystem::path& path) const {
+void GeneratorTrainer::save_checkpoint(const std::filesystem::path& path) const try {
     GeneratorTrainerState copy = impl_->s;
     for (const GeneratorSegment& group : impl_->groups) copy.groups.push_back(group.state);
     write_checkpoint(copy, path);
+} catch (...) {
+    rethrow_as_error("write " + path.string());
 }
 
 } // namespace serpent

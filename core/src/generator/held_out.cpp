@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "generator/held_out.h"
 
+#include "model/as_error.h"
 #include "model/isa.h"
+#include "generator/conditions.h"
 #include "generator/generator_segment.h"
 
 #include <algorithm>
@@ -83,9 +85,13 @@ double held_out_bits(const GeneratorConfig& config, const GeneratorWeights& weig
 }
 
 double bits_per_sample(const GeneratorModel& model, const std::vector<GeneratorRecording>& recordings, int threads,
-                       std::optional<kernels::Isa> isa) {
+                       std::optional<kernels::Isa> isa) try {
+    model.validate();
+    for (const GeneratorRecording& r : recordings) check_conditions(model.config, r.conditions);
     Workers workers(threads);
     return held_out_bits(model.config, model.weights, recordings, workers, kernels::lane_ops(required_isa(isa)));
+} catch (...) {
+    rethrow_as_error("score this generator");
 }
 
 } // namespace serpent

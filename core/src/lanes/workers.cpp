@@ -18,7 +18,7 @@ Workers::Workers(int threads) {
     threads_.reserve(static_cast<std::size_t>(std::min(threads, most_threads) - 1));
     try {
         for (int i = 1; i < std::min(threads, most_threads); ++i) threads_.emplace_back([this, i] { serve(i); });
-    } catch (const std::system_error&) {
+    } catch (const std::exception&) {  // of the system, or of memory; nothing may leave here, where threads run already
         // the system gives no more: those that started do the work, with the same result
     }
 }

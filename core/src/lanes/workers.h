@@ -14,7 +14,7 @@ namespace serpent {
 /// A fixed team of threads, the caller being the first: run() calls work(i) on each and returns when all are done.
 class Workers {
 public:
-    /// threads < 1: as many as the machine has cores. Fewer where the system starts no more: count() says how many.
+    /// threads < 1: as many as the machine has cores. Fewer where the system starts no more, 1024 at most: count() says how many.
     explicit Workers(int threads);
     ~Workers();
     Workers(const Workers&) = delete;

@@ -4,6 +4,7 @@
 #include "live/answering.h"
 #include "live/background.h"
 #include "live/loudspeaker_guard.h"
+#include "model/as_error.h"
 #include "serpent/errors.h"
 #include "serpent/limiter.h"
 #include "stream/resampled.h"
@@ -169,18 +170,18 @@ void LiveSession::Impl::process(Prepared& p, const float* const* in, float* cons
 }
 
 LiveSession::LiveSession(std::shared_ptr<const Model> model, LiveOptions options) : impl_(std::make_unique<Impl>()) {
-    impl_->effect = std::move(model);
+    impl_->effect = valid_model(model, "LiveSession needs a model", "load one with Model::load()");
     impl_->take_options(std::move(options));
 }
 
 LiveSession::LiveSession(std::shared_ptr<const GeneratorModel> model, LiveOptions options) : impl_(std::make_unique<Impl>()) {
-    impl_->generator = std::move(model);
+    impl_->generator = valid_model(model, "LiveSession needs a generator", "load one with GeneratorModel::load()");
     impl_->take_options(std::move(options));
 }
 
 LiveSession::~LiveSession() = default;
 
-void LiveSession::prepare(double sample_rate_hz, int max_block, int inputs, int outputs, double ahead_s) {
+void LiveSession::prepare(double sample_rate_hz, int max_block, int inputs, int outputs, double ahead_s) try {
     if (!(sample_rate_hz >= 1000 && sample_rate_hz <= 1e6) || max_block < 1 || inputs < 1 || outputs < 1 || !(ahead_s <= 10))
         throw Error("live audio needs a rate of 1 kHz to 1 MHz, an input, an output, blocks of at least one sample, and to work "
                     "at most 10 s ahead");
@@ -194,6 +195,8 @@ void LiveSession::prepare(double sample_rate_hz, int max_block, int inputs, int 
     p->loop.prepare(sample_rate_hz, max_block);
     s.generator ? s.prepare_generator(*p, ahead_s) : s.prepare_effect(*p);
     s.prepared = std::move(p);
+} catch (...) {
+    rethrow_as_error("play this model on that device");
 }
 
 void LiveSession::process(const float* const* in, float* const* out, int n) noexcept {

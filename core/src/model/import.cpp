@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "serpent/import.h"
 
+#include "model/as_error.h"
 #include "model/config_json.h"
 #include "model/model_texts.h"
 #include "model/safetensors.h"
@@ -112,7 +113,7 @@ ImportedModel import_tensors(const Safetensors& file, int sample_rate_hz) {
 
 } // namespace
 
-ImportedModel import_checkpoint(const std::filesystem::path& path, int sample_rate_hz) {
+ImportedModel import_checkpoint(const std::filesystem::path& path, int sample_rate_hz) try {
     const std::vector<std::byte> bytes = read_file(path);
     try {
         ImportedModel result = import_tensors(parse_safetensors(bytes), sample_rate_hz);
@@ -121,6 +122,8 @@ ImportedModel import_checkpoint(const std::filesystem::path& path, int sample_ra
     } catch (const Error& error) {
         throw Error(path.string() + ": " + why_no_model(bytes, error.what()));
     }
+} catch (...) {
+    rethrow_as_error("read " + path.string());
 }
 
 } // namespace serpent

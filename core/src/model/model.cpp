@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "serpent/model.h"
 
+#include "model/as_error.h"
 #include "model/atomic_file.h"
 #include "model/config_json.h"
 #include "model/model_texts.h"
@@ -38,10 +39,14 @@ Model Model::parse(std::span<const std::byte> bytes, std::string_view source) tr
     return model;
 } catch (const Error& error) {
     throw Error(std::string(source) + ": " + why_no_model(bytes, error.what()));
+} catch (...) {
+    rethrow_as_error("read " + std::string(source));
 }
 
-Model Model::load(const std::filesystem::path& path) {
+Model Model::load(const std::filesystem::path& path) try {
     return parse(read_file(path), path.string());
+} catch (...) {
+    rethrow_as_error("read " + path.string());
 }
 
 void Model::save(const std::filesystem::path& path, TensorType type) const {

@@ -19,6 +19,7 @@ public:
     ChannelRenderer(std::shared_ptr<const Model> model, const RendererOptions& options, int sample_rate_hz,
                     int channels);
 
+    int threads() const noexcept { return renderer_->threads(); }
     int out_channels() const noexcept { return static_cast<int>(groups_.size()) * model_channels_; }
 
     /// Takes all of `in` (`channels` vectors of one length) and appends to `out` (out_channels()) what is ready.

@@ -44,6 +44,7 @@ public:
 
     void process(const float* const* in, float* const* out, std::size_t n) override;
     std::size_t preferred_block() const noexcept override { return most_groups() * group_samples(); }
+    int threads() const noexcept override { return workers.count(); }
     const State& state() const override { return state_; }
     void set_state(const State& state) override {
         state_ = state;

@@ -21,6 +21,7 @@ public:
 
     /// Two blocks, so that the copies of one run beside the other's computation.
     std::size_t preferred_block() const noexcept override { return 2 * renderer_.block_samples(); }
+    int threads() const noexcept override { return 0; }
 
     const State& state() const override {
         if (!fresh_) {

@@ -2,6 +2,7 @@
 #include "serpent/render_file.h"
 
 #include "audio/resampler.h"
+#include "model/as_error.h"
 #include "render/channel_renderer.h"
 #include "serpent/errors.h"
 
@@ -86,6 +87,7 @@ public:
           renderer_(channel_renderer(model)), writer_(writer()) {
         report_.input = reader_.format();
         report_.note = reader_.note();
+        report_.threads = renderer_.threads();
         report_.frames = section_.end - section_.start;
         report_.warm_up_s = static_cast<double>(section_.start - section_.warm_up) / reader_.format().sample_rate;
         report_.warm = section_.warm_up == 0 || memory_s(*model) <= report_.warm_up_s;
@@ -229,6 +231,7 @@ double memory_s(const Model& model) {
 
 RenderFileReport render_file(std::shared_ptr<const Model> model, const std::filesystem::path& input,
                              const std::filesystem::path& output, const RenderFileOptions& options) {
+    required(model, "render_file() needs a model", "load one with Model::load()");
     require_sane(options);
     require_other_file(input, output);
     return FileRender(model, input, output, options).run();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "serpent/generator_report.h"
 
+#include "model/as_error.h"
 #include "model/atomic_file.h"
 #include "report/page_templates.h"
 #include "report/sound_file.h"
@@ -45,7 +46,7 @@ nlohmann::json sample_data(const GeneratorSample& sample, int sample_rate) {
 
 } // namespace
 
-void write_report(const std::filesystem::path& path, const GeneratorReportData& data) {
+void write_report(const std::filesystem::path& path, const GeneratorReportData& data) try {
     ReportData texts;  // of which the page's common parts are made
     texts.facts = data.facts;
     texts.notes = data.notes;
@@ -71,6 +72,8 @@ void write_report(const std::filesystem::path& path, const GeneratorReportData& 
                                                         {"training", data.curve.empty() ? "hidden" : ""},
                                                         {"samples", sections},
                                                         {"data", script_json(script_data)}}));
+} catch (...) {
+    rethrow_as_error("write " + path.string());
 }
 
 } // namespace serpent

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "serpent/report.h"
 
+#include "model/as_error.h"
 #include "model/atomic_file.h"
 #include "report/page_templates.h"
 #include "report/part_data.h"
@@ -52,7 +53,7 @@ nlohmann::json curve_data(const std::vector<TrainPoint>& curve) {
 
 } // namespace
 
-void write_report(const std::filesystem::path& path, const ReportData& data) {
+void write_report(const std::filesystem::path& path, const ReportData& data) try {
     check(data);
     std::string sections;
     nlohmann::json script_data = {{"sample_rate", data.sample_rate}, {"curve", curve_data(data.curve)}};
@@ -76,6 +77,8 @@ void write_report(const std::filesystem::path& path, const ReportData& data) {
                                                    {"training", data.curve.empty() ? "hidden" : ""},
                                                    {"parts", sections},
                                                    {"data", script_json(script_data)}}));
+} catch (...) {
+    rethrow_as_error("write " + path.string());
 }
 
 } // namespace serpent

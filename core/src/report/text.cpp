@@ -2,6 +2,7 @@
 #include "report/text.h"
 
 #include "model/json_text.h"
+#include "serpent/errors.h"
 #include "serpent/text.h"
 
 #include <nlohmann/json.hpp>
@@ -10,7 +11,6 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <stdexcept>
 
 namespace serpent::report {
 
@@ -80,11 +80,11 @@ std::string filled(std::string_view page, const std::vector<std::pair<std::strin
         result += page.substr(0, open);
         if (open == std::string_view::npos) return result;
         const std::size_t close = page.find("}}", open);
-        if (close == std::string_view::npos) throw std::logic_error("a field of the report's page is not closed");
+        if (close == std::string_view::npos) throw Error("a field of the report's page is not closed: install serpent again");
         const std::string_view name = page.substr(open + 2, close - open - 2);
         const auto value = std::find_if(values.begin(), values.end(), [&](const auto& v) { return v.first == name; });
         if (value == values.end())
-            throw std::logic_error("the report's page has an unknown field " + std::string(name));
+            throw Error("the report's page has an unknown field " + std::string(name) + ": install serpent again");
         result += value->second;
         page.remove_prefix(close + 2);
     }

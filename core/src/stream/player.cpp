@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "serpent/player.h"
 
+#include "model/as_error.h"
 #include "serpent/errors.h"
 
 #include <algorithm>
@@ -232,22 +233,26 @@ Player::Player(StreamOptions options) : impl_(std::make_unique<Impl>()) {
 
 Player::~Player() = default;
 
-void Player::prepare(double sample_rate_hz, int max_block, int channels) {
+void Player::prepare(double sample_rate_hz, int max_block, int channels) try {
     if (!(sample_rate_hz >= 1e3 && sample_rate_hz <= 1e6) || max_block < 1 || channels < 1)
         throw Error("Player::prepare() needs a sample rate from 1 kHz to 1 MHz, max_block and channels of at least 1; it "
                     "was given " + std::to_string(sample_rate_hz) + " Hz, " + std::to_string(max_block) + " and " +
                     std::to_string(channels) + ".");
     const std::lock_guard lock(impl_->mutex);
     impl_->prepare(sample_rate_hz, max_block, channels);
+} catch (...) {
+    rethrow_as_error("play this model at that rate, in so many channels and in blocks of that length");
 }
 
-void Player::load(std::shared_ptr<const Model> model, std::span<const float> controls) {
+void Player::load(std::shared_ptr<const Model> model, std::span<const float> controls) try {
     const std::uint64_t loaded_at = impl_->clock.load(std::memory_order_acquire);
     if (model && !controls.empty() && controls.size() != model->config.controls.size())
         throw Error("Player::load() was given " + std::to_string(controls.size()) + " control values, but the model has " +
                     std::to_string(model->config.controls.size()) + " controls.");
     const std::lock_guard lock(impl_->mutex);
     impl_->load(std::move(model), controls, loaded_at);
+} catch (...) {
+    rethrow_as_error("play this model");
 }
 
 void Player::set_rate_options(RateMode rate_mode, int oversampling) {
@@ -258,7 +263,7 @@ void Player::set_rate_options(RateMode rate_mode, int oversampling) {
         impl_->load(impl_->loaded.model, impl_->loaded.controls, impl_->loaded.at);
     } catch (...) {
         impl_->options = before;
-        throw;
+        rethrow_as_error("play the model that way");
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "serpent/stream.h"
 
+#include "model/as_error.h"
 #include "model/at_rate.h"
 #include "serpent/errors.h"
 #include "serpent/kernels/flush_denormals.h"
@@ -18,12 +19,6 @@ namespace {
 
 constexpr int default_max_block = 512;
 constexpr ResamplerQuality resampler_quality = ResamplerQuality::medium;
-
-std::shared_ptr<const Model> checked(std::shared_ptr<const Model> model) {
-    if (!model) throw Error("Stream needs a model, but was given none; load one with Model::load().");
-    model->validate();
-    return model;
-}
 
 const StreamOptions& checked(const StreamOptions& options) {
     if (options.instances < 1)
@@ -83,20 +78,26 @@ struct Stream::Impl {
     std::optional<Resampled> path;       // between the host's rate and the engine's, where they differ
 };
 
-Stream::Stream(std::shared_ptr<const Model> model, StreamOptions options)
-    : impl_(std::make_unique<Impl>(checked(std::move(model)), checked(options))) {}
+Stream::Stream(std::shared_ptr<const Model> model, StreamOptions options) try
+    : impl_(std::make_unique<Impl>(valid_model(model, "Stream needs a model", "load one with Model::load()"),
+                                   checked(options))) {
+} catch (...) {
+    rethrow_as_error("play this model");
+}
 
 Stream::~Stream() = default;
 Stream::Stream(Stream&&) noexcept = default;
 Stream& Stream::operator=(Stream&&) noexcept = default;
 
-void Stream::prepare(double sample_rate_hz, int max_block) {
+void Stream::prepare(double sample_rate_hz, int max_block) try {
     if (!(sample_rate_hz >= 1e3 && sample_rate_hz <= 1e6))
         throw Error("Stream::prepare() was given a sample rate of " + std::to_string(sample_rate_hz) +
                     " Hz; it must lie between 1 kHz and 1 MHz.");
     if (max_block < 1)
         throw Error("Stream::prepare() was given max_block " + std::to_string(max_block) + "; it must be at least 1.");
     impl_->prepare(sample_rate_hz, max_block);
+} catch (...) {
+    rethrow_as_error("play this model at that rate and in blocks of that length");
 }
 
 int Stream::channels() const noexcept {

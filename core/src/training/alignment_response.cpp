@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "training/alignment_response.h"
 
+#include "serpent/errors.h"
 #include "training/real_fft.h"
 
 #include <kiss_fftr.h>
@@ -9,7 +10,6 @@
 #include <bit>
 #include <cmath>
 #include <memory>
-#include <new>
 #include <numeric>
 
 namespace serpent {
@@ -95,7 +95,7 @@ public:
           forward_(kiss_fftr_alloc(static_cast<int>(fft_), 0, nullptr, nullptr)),
           inverse_(kiss_fftr_alloc(static_cast<int>(fft_), 1, nullptr, nullptr)), time_(fft_), dry_(fft_ / 2 + 1),
           wet_(fft_ / 2 + 1), cross_(fft_ / 2 + 1), power_(fft_ / 2 + 1) {
-        if (!forward_ || !inverse_) throw std::bad_alloc();
+        if (!forward_ || !inverse_) throw Error("there is not enough memory to find the latency of the recording");
     }
 
     /// wet begins `reach` samples before dry and ends as much after it.

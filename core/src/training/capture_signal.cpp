@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "serpent/capture.h"
 
+#include "model/as_error.h"
 #include "serpent/errors.h"
 #include "serpent/metrics.h"
 #include "training/capture_signal_sounds.h"
@@ -246,7 +247,7 @@ CaptureLayout capture_layout(int sample_rate, std::size_t length) {
     return layout;
 }
 
-std::vector<float> capture_signal(int sample_rate, double seconds) {
+std::vector<float> capture_signal(int sample_rate, double seconds) try {
     if (!(seconds <= max_s)) seconds = max_s + 1.0; // also NaN: capture_layout says what is wrong
     const CaptureLayout layout = capture_layout(sample_rate, to_samples(std::max(seconds, 0.0), sample_rate));
     std::vector<float> signal(layout.length, 0.0f);
@@ -260,6 +261,8 @@ std::vector<float> capture_signal(int sample_rate, double seconds) {
         canvas.fade_end();
     }
     return signal;
+} catch (...) {
+    rethrow_as_error("make a signal of that length");
 }
 
 std::optional<CaptureLayout> recognise(std::span<const float> dry, int sample_rate) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "serpent/take_check.h"
 
+#include "model/as_error.h"
 #include "serpent/capture.h"
 #include "serpent/errors.h"
 #include "serpent/metrics.h"
@@ -149,7 +150,7 @@ void require_order(const AudioBuffer& dry, const AudioBuffer& wet, const fs::pat
 } // namespace
 
 RecordedTake read_take(const fs::path& dry_path, const fs::path& wet_path, const TakeRules& rules,
-                       std::vector<std::string>& notes) {
+                       std::vector<std::string>& notes) try {
     RecordedTake take{read_audio(dry_path), read_audio(wet_path)};
     auto& [dry, wet] = take;
     const std::string d = dry_path.string(), w = wet_path.string();
@@ -171,6 +172,8 @@ RecordedTake read_take(const fs::path& dry_path, const fs::path& wet_path, const
     check_levels(dry, dry_path, "playback", notes);
     check_levels(wet, wet_path, "recording", notes);
     return take;
+} catch (...) {
+    rethrow_as_error("compare " + wet_path.string() + " with its dry");
 }
 
 Overlap overlap(std::size_t dry_length, std::size_t wet_length, std::ptrdiff_t latency_samples) {
@@ -182,13 +185,15 @@ Overlap overlap(std::size_t dry_length, std::size_t wet_length, std::ptrdiff_t l
     return o;
 }
 
-std::optional<std::ptrdiff_t> find_delay(std::span<const float> dry, std::span<const float> wet, int sample_rate) {
+std::optional<std::ptrdiff_t> find_delay(std::span<const float> dry, std::span<const float> wet, int sample_rate) try {
     const Alignment a = find_latency(dry, wet, sample_rate);
     return a.found ? std::optional(a.latency_samples) : std::nullopt;
+} catch (...) {
+    rethrow_as_error("find how far one recording lies behind the other");
 }
 
 TakeTiming check_timing(RecordedTake& take, std::optional<std::ptrdiff_t> latency_samples, bool repair, const fs::path& wet,
-                        std::vector<std::string>& notes) {
+                        std::vector<std::string>& notes) try {
     const auto track = [&] {
         return track_timing(take.dry.channels.front(), take.wet.channels.front(), latency_samples, take.dry.sample_rate);
     };
@@ -206,6 +211,8 @@ TakeTiming check_timing(RecordedTake& take, std::optional<std::ptrdiff_t> latenc
         notes.push_back("repaired: what lies round " + std::to_string(n) + (n == 1 ? " dropout" : " dropouts") + " in " +
                         wet.string() + " is left out");
     return timing;
+} catch (...) {
+    rethrow_as_error("follow the latency of " + wet.string());
 }
 
 std::size_t align_take(RecordedTake& take, const std::vector<std::ptrdiff_t>& latency_samples, const fs::path& dry,

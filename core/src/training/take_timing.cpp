@@ -2,6 +2,7 @@
 #include "serpent/take_timing.h"
 
 #include "audio/resampler.h"
+#include "model/as_error.h"
 #include "training/alignment.h"
 #include "training/alignment_response.h"
 #include "training/delay_track.h"
@@ -182,7 +183,7 @@ std::string samples(std::size_t n) { return std::to_string(n) + (n == 1 ? " samp
 } // namespace
 
 TakeTiming track_timing(std::span<const float> dry, std::span<const float> wet, std::optional<std::ptrdiff_t> latency_samples,
-                        int sample_rate) {
+                        int sample_rate) try {
     TakeTiming timing;
     if (!latency_samples) latency_samples = search_whole_take(dry, wet);
     const DelayTrack track(dry, wet, latency_samples.value_or(0), sample_rate);
@@ -204,6 +205,8 @@ TakeTiming track_timing(std::span<const float> dry, std::span<const float> wet, 
         timing.slips.push_back({place, std::ptrdiff_t(std::llround(after - before))});  // at least .75
     }
     return timing;
+} catch (...) {
+    rethrow_as_error("follow the latency along the recording");
 }
 
 std::vector<std::string> describe(const TakeTiming& timing, const std::string& wet_name, int sample_rate) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "serpent/training.h"
 
+#include "model/as_error.h"
 #include "model/bound_memory.h"
 #include "model/isa.h"
 #include "lanes/workers.h"
@@ -10,8 +11,6 @@
 #include "serpent/render.h"
 #include "training/device_training.h"
 #include "training/film_gradient.h"
-#include "training/initial_weights.h"
-#include "training/schedule.h"
 #include "training/schedule_fields.h"
 #include "training/segment_gradient.h"
 #include "training/signal_scale.h"
@@ -21,6 +20,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 
 namespace serpent {
 namespace {
@@ -28,11 +28,9 @@ namespace {
 using namespace lanes;
 
 std::size_t size(int a) { return static_cast<std::size_t>(a); }
-Weights zeros_like(const ModelConfig& config, Weights& weights) {
-    Weights zeros = weights;
-    for (const TensorRef& t : tensors(config, zeros)) std::fill(t.data->begin(), t.data->end(), 0.0f);
-    return zeros;
-}
+
+constexpr const char* train_this = "train this model on these recordings";
+constexpr const char* no_data = "load them with load_pair() or load_takes()";
 
 template <class Work>
 double seconds_of(const Work& work) {
@@ -73,7 +71,6 @@ struct Trainer::Impl {
         restore_lanes();
     }
 
-    static TrainerState fresh(const TrainingSet& data, TrainOptions options);
     void find_device();
     void fetch();
     void restore_lanes();
@@ -89,33 +86,12 @@ struct Trainer::Impl {
     double seconds_per_update(std::int64_t at_step);
 };
 
-TrainerState Trainer::Impl::fresh(const TrainingSet& data, TrainOptions options) {
-    check_training_set(data);
-    check_schedule(options.schedule);
-    TrainerState s;
-    s.options = std::move(options);
-    s.net.config = s.options.config;
-    s.net.config.sample_rate = data.sample_rate;
-    s.net.config.channels = static_cast<int>(data.train.front().dry.size());
-    s.net.config.controls = data.controls;
-    s.net.config.output_peak = 0;  // in the scaled domain, and where it learns, a model is not bound
-    s.options.config = s.net.config;
-    s.net.weights = initial_weights(s.net.config, s.options.schedule, s.options.seed);
-    s.net.validate();
-    s.scale = measure_scale(data);
-    s.average = s.best = s.net.weights;
-    s.m = s.v = zeros_like(s.net.config, s.net.weights);
-    s.runs.resize(size(s.options.schedule.lanes));
-    s.data_fingerprint = fingerprint(data);
-    return s;
-}
-
 void Trainer::Impl::find_device() {
     try {
         device = std::make_unique<DeviceTraining>(*data, s, sampler, take_weights);
         device_name = kernels::device_status().description;
-    } catch (const kernels::DeviceError& error) {
-        if (s.options.device == Device::cuda) throw Error(error.what());
+    } catch (const kernels::DeviceError&) {
+        if (s.options.device == Device::cuda) throw;
     }
 }
 
@@ -278,8 +254,12 @@ void Trainer::Impl::validate() {
     options.threads = workers.count();
     options.device = device ? Device::automatic : Device::cpu;
     const double loss = s.loss_sum / double(std::max<std::int64_t>(1, s.loss_count));
-    const double esr = data->valid.empty() ? loss : validation_esr(std::make_shared<Model>(export_model(s, s.average)), data->valid, options);
-    if (esr < s.best_valid_esr && makes_valid_model(s, s.average)) {
+    const bool playable = makes_valid_model(s, s.average);
+    double esr = loss;
+    if (!data->valid.empty())
+        esr = playable ? validation_esr(std::make_shared<Model>(export_model(s, s.average)), data->valid, options)
+                       : std::numeric_limits<double>::quiet_NaN();
+    if (esr < s.best_valid_esr && playable) {
         s.best_valid_esr = esr;
         s.best_step = s.step;
         s.best = s.average;
@@ -289,7 +269,10 @@ void Trainer::Impl::validate() {
     s.loss_count = 0;
 }
 
-void Trainer::Impl::replay() { s.played.play(*data, s.net, 1 / s.scale.dry, s.options.isa, workers.count()); }
+/// A net that ran off plays nothing: what was played before stays.
+void Trainer::Impl::replay() {
+    if (makes_valid_model(s, s.net.weights)) s.played.play(*data, s.net, 1 / s.scale.dry, s.options.isa, workers.count());
+}
 
 /// Of an update at that step of the schedule. The state moves on.
 double Trainer::Impl::seconds_per_update(std::int64_t at_step) {
@@ -308,27 +291,33 @@ double Trainer::Impl::seconds_per_update(std::int64_t at_step) {
     return seconds / double(done);
 }
 
-Trainer::Trainer(std::shared_ptr<const TrainingSet> data, TrainOptions options) {
+Trainer::Trainer(std::shared_ptr<const TrainingSet> data, TrainOptions options) try {
+    required(data, "Trainer needs recordings", no_data);
     const int threads = options.threads;
-    TrainerState state = Impl::fresh(*data, std::move(options));
+    TrainerState state = fresh_state(*data, std::move(options));
     impl_ = std::make_unique<Impl>(std::move(data), std::move(state), threads);
+} catch (...) {
+    rethrow_as_error(train_this);
 }
 
 Trainer::Trainer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Trainer Trainer::resume(std::shared_ptr<const TrainingSet> data, const std::filesystem::path& checkpoint, int threads,
-                        Device device) {
+                        Device device) try {
+    required(data, "Trainer needs recordings", no_data);
     check_training_set(*data);
     TrainerState state = read_checkpoint(checkpoint, *data);
     state.options.device = device;
     return Trainer(std::make_unique<Impl>(std::move(data), std::move(state), threads));
+} catch (...) {
+    rethrow_as_error(train_this);
 }
 
 Trainer::~Trainer() = default;
 Trainer::Trainer(Trainer&&) noexcept = default;
 Trainer& Trainer::operator=(Trainer&&) noexcept = default;
 
-bool Trainer::step() {
+bool Trainer::step() try {
     TrainerState& s = impl_->s;
     const TrainSchedule& k = s.options.schedule;
     const std::int64_t counted_from = std::max(s.best_step, k.steps / 2);
@@ -342,9 +331,11 @@ bool Trainer::step() {
     if (validates) impl_->validate();
     if (replays) impl_->replay();
     return true;
+} catch (...) {
+    rethrow_as_error(train_this);
 }
 
-void Trainer::calibrate(double minutes) {
+void Trainer::calibrate(double minutes) try {
     TrainerState before = impl_->s;
     if (impl_->device) impl_->collect_lanes(before);
     Impl trial(impl_->data, before, impl_->workers.count());
@@ -354,15 +345,19 @@ void Trainer::calibrate(double minutes) {
     if (k.silence_share < 1) per_step += seconds_of([&] { trial.replay(); }) / k.replay_every;
     impl_->s.options.schedule.steps = std::max<std::int64_t>(k.validate_every, std::int64_t(std::min(60 * minutes / per_step, double(most_steps))));
     impl_->sampler = SegmentSampler(*impl_->data, impl_->s.options.schedule, impl_->s.options.seed);
+} catch (...) {
+    rethrow_as_error(train_this);
 }
 
 std::int64_t Trainer::steps_done() const noexcept { return impl_->s.step; }
 const TrainOptions& Trainer::options() const noexcept { return impl_->s.options; }
 const std::vector<TrainPoint>& Trainer::curve() const noexcept { return impl_->s.curve; }
 double Trainer::best_valid_esr() const noexcept { return impl_->s.best_valid_esr; }
-std::string Trainer::divergence() const {
+std::string Trainer::divergence() const try {
     impl_->fetch();
     return impl_->s.divergence.note(impl_->s.step, impl_->s.options.schedule.rate);
+} catch (...) {
+    rethrow_as_error(train_this);
 }
 int Trainer::threads() const noexcept { return impl_->workers.count(); }
 const std::string& Trainer::device() const noexcept { return impl_->device_name; }
@@ -376,16 +371,20 @@ double Trainer::multiply_accumulates_per_step() const noexcept {
     return 4.0 * static_cast<double>(impl_->s.net.macs_per_sample()) * samples_per_step();
 }
 
-Model Trainer::best_model() const {
+Model Trainer::best_model() const try {
     impl_->fetch();
     return serpent::best_model(impl_->s);
+} catch (...) {
+    rethrow_as_error("finish the model");
 }
 
-void Trainer::save_checkpoint(const std::filesystem::path& path) const {
+void Trainer::save_checkpoint(const std::filesystem::path& path) const try {
     impl_->fetch();
     TrainerState copy = impl_->s;
     impl_->collect_lanes(copy);
     write_checkpoint(copy, path);
+} catch (...) {
+    rethrow_as_error("write " + path.string());
 }
 
 } // namespace serpent

@@ -2,12 +2,45 @@
 #include "training/trainer_state.h"
 
 #include "serpent/errors.h"
+#include "training/initial_weights.h"
+#include "training/schedule.h"
+#include "training/signal_scale.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 
 namespace serpent {
+namespace {
+
+Weights zeros_like(const ModelConfig& config, Weights& weights) {
+    Weights zeros = weights;
+    for (const TensorRef& t : tensors(config, zeros)) std::fill(t.data->begin(), t.data->end(), 0.0f);
+    return zeros;
+}
+
+} // namespace
+
+TrainerState fresh_state(const TrainingSet& data, TrainOptions options) {
+    check_training_set(data);
+    check_schedule(options.schedule);
+    TrainerState s;
+    s.options = std::move(options);
+    s.net.config = s.options.config;
+    s.net.config.sample_rate = data.sample_rate;
+    s.net.config.channels = static_cast<int>(data.train.front().dry.size());
+    s.net.config.controls = data.controls;
+    s.net.config.output_peak = 0;  // in the scaled domain, and where it learns, a model is not bound
+    s.options.config = s.net.config;
+    s.net.weights = initial_weights(s.net.config, s.options.schedule, s.options.seed);
+    s.net.validate();
+    s.scale = measure_scale(data);
+    s.average = s.best = s.net.weights;
+    s.m = s.v = zeros_like(s.net.config, s.net.weights);
+    s.runs.resize(static_cast<std::size_t>(s.options.schedule.lanes));
+    s.data_fingerprint = fingerprint(data);
+    return s;
+}
 
 double weight_decay_of(const TrainSchedule& schedule, const TensorRef& tensor) {
     if (tensor.name.find("film.") != std::string::npos) return schedule.film_weight_decay;

@@ -36,6 +36,9 @@ struct TrainerState {
     std::uint64_t data_fingerprint = 0;
 };
 
+/// Of a run before its first step. Throws Error when data, schedule or configuration is not valid.
+TrainerState fresh_state(const TrainingSet& data, TrainOptions options);
+
 /// FNV-1a over all samples and controls: a checkpoint goes on only with the data it was made on.
 std::uint64_t fingerprint(const TrainingSet& data);
 

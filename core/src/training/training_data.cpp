@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "serpent/training_data.h"
 
+#include "model/as_error.h"
 #include "serpent/audio_file.h"
 #include "serpent/capture.h"
 #include "serpent/errors.h"
@@ -167,7 +168,7 @@ Prepared prepare(const fs::path& dry, const fs::path& wet, TrainingDataOptions o
 } // namespace
 
 TrainingData load_pair(const fs::path& dry, const fs::path& wet,
-                       const std::optional<std::pair<fs::path, fs::path>>& valid, const TrainingDataOptions& options) {
+                       const std::optional<std::pair<fs::path, fs::path>>& valid, const TrainingDataOptions& options) try {
     TrainingData data;
     Prepared p = prepare(dry, wet, options, data.notes);
     auto set = std::make_shared<TrainingSet>();
@@ -185,9 +186,11 @@ TrainingData load_pair(const fs::path& dry, const fs::path& wet,
     }
     data.set = std::move(set);
     return data;
+} catch (...) {
+    rethrow_as_error("train on " + wet.string());
 }
 
-TrainingData load_takes(const TakesFile& takes, const TrainingDataOptions& options) {
+TrainingData load_takes(const TakesFile& takes, const TrainingDataOptions& options) try {
     TrainingData data;
     auto set = std::make_shared<TrainingSet>();
     set->controls = takes.controls;
@@ -212,6 +215,8 @@ TrainingData load_takes(const TakesFile& takes, const TrainingDataOptions& optio
     for (const Take& take : takes.valid) std::ranges::move(load(take).stretches, std::back_inserter(set->valid));
     data.set = std::move(set);
     return data;
+} catch (...) {
+    rethrow_as_error("train on so many takes");
 }
 
 } // namespace serpent

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What the GPU operators share: whether there is a GPU, its memory, its errors. No CUDA header is seen from here, and all of it
 // links in a build without CUDA: then device_status() says so, and everything else throws DeviceError.
-// Objects belong to one thread at a time; different objects may be used by different threads.
+// Objects belong to one thread at a time; different objects may be used by different threads. The default stream of the GPU has
+// the buffers' copies, the scans and the timer, in the order of the calls; the renderer and the trainer work in streams of their
+// own, and wait for it where they are given a buffer.
 #pragma once
 
 #include <cstddef>

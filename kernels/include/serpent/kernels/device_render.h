@@ -19,7 +19,8 @@ struct DeviceRenderOptions {
     bool fused = true;              ///< false: the path for any width even where there is a fused kernel
 };
 
-/// Starts from state zero. Throws DeviceError. One thread at a time.
+/// Starts from state zero. Both kinds of process() move the same state on, in the order of the calls. Throws DeviceError;
+/// std::invalid_argument for a chunk that is none of those. One thread at a time.
 class DeviceRenderer {
 public:
     /// film_scale, film_shift: (n_layers, d_model), or null for 1 and 0.
@@ -33,7 +34,8 @@ public:
     /// one block, the one before and the one behind it are being copied.
     void process(const float* const* in, float* const* out, std::size_t n);
     /// The same for signals that are on the GPU already: channel c begins at c * n, n <= block_samples().
-    /// in may not be out. Does not wait for the answer.
+    /// in may not be out. Does not wait for the answer: it comes before whatever the default stream is asked next, such as
+    /// out.download(). std::out_of_range where n or a buffer is too large or small.
     void process(const DeviceBuffer& in, DeviceBuffer& out, std::size_t n);
 
     std::size_t block_samples() const noexcept;

@@ -41,7 +41,7 @@ struct DeviceTrainVectors {
     std::vector<float> weights, average, m, v;
 };
 
-/// One thread at a time. Throws DeviceError.
+/// One thread at a time. Throws DeviceError; std::invalid_argument for lanes or samples that it was not made for.
 class DeviceTrainer {
 public:
     /// decay: weight decay of every parameter.

@@ -198,7 +198,7 @@ TEST_CASE("render refuses malformed input with one line that names it", "[comman
 TEST_CASE("render reads what a recorder left behind, keeps what goes with it, and says what it could not", "[command]") {
     const Bench bench;
     const std::string wav = read_bytes(bench / "in.wav");
-    const std::string title = "LIST" + std::string("\x16\0\0\0INFOIENG\x0a\0\0\0Somebody \0", 30);
+    const std::string title = "LIST" + std::string("\x16\0\0\0INFOIENG\x0a\0\0\0Somebody \0", 26);
     std::ofstream(bench / "truncated.wav", std::ios::binary) << wav.substr(0, 5000);
     std::ofstream(bench / "titled.wav", std::ios::binary) << wav << title;
     const CommandResult cut = bench.render({bench.name("truncated.wav"), "-o", bench.name("out.wav")});
@@ -292,6 +292,7 @@ TEST_CASE("Ctrl-C leaves no file", "[command]") {
     CHECK(bench.count() == before);
 }
 
+#if !defined(__SANITIZE_ADDRESS__)  // which keeps what was freed
 TEST_CASE("memory does not grow with the length of a file", "[command]") {
     const Bench bench;
     std::int64_t peaks[2];
@@ -304,6 +305,7 @@ TEST_CASE("memory does not grow with the length of a file", "[command]") {
     // 15 minutes of float are 173 MB. Blocks are all that is held; the margin is for the allocator.
     CHECK(peaks[1] - peaks[0] < 16'000'000);
 }
+#endif
 
 TEST_CASE("controls are found by name in any case", "[command]") {
     const Bench bench;

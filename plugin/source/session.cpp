@@ -180,7 +180,8 @@ void Session::restore(const State& state, Cause cause) {
     {
         const std::lock_guard lock(mutex_);
         for (int slot = 0; slot < slot_count; ++slot) chain_.models.hold(slot);  // no new knob reaches an old model
-        notice_.clear(), can_load();
+        notice_.clear();
+        can_load();
         restore_parameters(state, cause);
         if (state.resample != resample_ || state.oversampling != oversampling_) apply_rate_options(state.resample, state.oversampling);
         for (int slot = 0; slot < slot_count; ++slot) restore_model(slot, state.models[index(slot)]);
@@ -269,7 +270,7 @@ void Session::clear_model(int slot) {
         restore_model(slot, {});
         chain_.models.release(slot);
     }
-    touched_ = true, changed_();
+    touch();
 }
 
 void Session::copy_model(int from, int to) {
@@ -283,7 +284,7 @@ void Session::copy_model(int from, int to) {
         restore_model(to, file);
         chain_.models.release(to);
     }
-    touched_ = true, changed_();
+    touch();
 }
 
 void Session::load_cabinet(const juce::File& file) {
@@ -326,7 +327,7 @@ void Session::clear_cabinet() {
         const std::lock_guard lock(mutex_);
         restore_cabinet({});
     }
-    touched_ = true, changed_();
+    touch();
 }
 
 void Session::set_rate_options(bool resample, int oversampling) {
@@ -334,7 +335,7 @@ void Session::set_rate_options(bool resample, int oversampling) {
         const std::lock_guard lock(mutex_);
         apply_rate_options(resample, oversampling);
     }
-    touched_ = true, changed_();
+    touch();
 }
 
 void Session::apply_rate_options(bool resample, int oversampling) {
@@ -351,7 +352,7 @@ void Session::set_preset(int program, const juce::String& name) {
         const std::lock_guard lock(mutex_);
         program_ = program, preset_ = name, preset_sound_ = sound();
     }
-    touched_ = true, changed_();
+    touch();
 }
 
 // --- what there is ------------------------------------------------------------------------------------------------------

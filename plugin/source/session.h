@@ -87,6 +87,11 @@ public:
 private:
     /// False: the system has no thread to load on, and a notice says so.
     bool can_load();
+    /// Something of the user's has changed.
+    void touch() {
+        touched_ = true;
+        changed_();
+    }
     using MakeCapture = std::function<std::shared_ptr<const Capture>()>;
 
     enum class Knobs { defaults, kept };

@@ -94,6 +94,14 @@ TEST_CASE("Dropouts are found with their place and size, and cut out", "[timing]
     }
 }
 
+TEST_CASE("A sample that comes back within seconds is the gear's, others are dropouts", "[timing]") {
+    const Signal dry = playing(20, 9), wet = drive(dry);
+    CHECK(track_timing(dry, without(with(wet, 8, 2), 10.5, 2), 0, rate).keeps_time());  // a pedal at 44.1 kHz did so in a sweep
+    CHECK(track_timing(dry, without(with(wet, 5, 1), 14, 1), 0, rate).slips.size() == 2);
+    CHECK(track_timing(dry, without(with(wet, 8, 8), 10, 8), 0, rate).slips.size() == 2);
+    CHECK(track_timing(dry, with(with(wet, 8, 1), 10, 1), 0, rate).slips.size() == 2);
+}
+
 TEST_CASE("A hole in the sound is told, a pause is none", "[timing]") {
     const Signal dry = playing(8, 7);
     Signal wet = drive(dry);

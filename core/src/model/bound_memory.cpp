@@ -31,7 +31,7 @@ std::vector<std::vector<float>> settings(const std::vector<Control>& controls) {
 
 /// Of the states at the solver's last solution. A dt of next to nothing, which no |A| makes up for, stays.
 bool raise_slow_decays(Model& model, std::span<const double> decays, double least_decay) {
-    constexpr float largest_A_log = 30.0f;
+    constexpr double largest_A_log = 30.0;
     const auto n_states = static_cast<std::size_t>(model.config.d_state), d_inner = static_cast<std::size_t>(model.config.d_inner());
     const bool tied = model.config.a == DecayShape::tied;
     bool raised = false;
@@ -39,8 +39,9 @@ bool raise_slow_decays(Model& model, std::span<const double> decays, double leas
         if (!(decays[i] < least_decay * (1 - 1e-6))) continue;  // 1e-6: what rounding A_log to float32 leaves; skips NaN
         std::vector<float>& A_log = model.weights.layers[i / (d_inner * n_states)].A_log;
         float& log_rate = A_log[i % (d_inner * n_states) / (tied ? n_states : 1)];
-        if (log_rate >= largest_A_log) continue;
-        log_rate = static_cast<float>(std::min(log_rate + std::log(least_decay / decays[i]), double(largest_A_log)));
+        const double wanted = log_rate + std::log(least_decay / decays[i]);
+        if (wanted > largest_A_log) continue;
+        log_rate = static_cast<float>(wanted);
         raised = true;
         if (tied) i += n_states - 1 - i % n_states;  // the channel's other states share it
     }

@@ -212,7 +212,7 @@ Model export_model(const TrainerState& state, const Weights& weights) {
     scale(model.weights.decoder_weight, state.scale.wet);
     scale(model.weights.decoder_bias, state.scale.wet);
     scale(model.weights.skip, state.scale.wet / state.scale.dry);
-    bound_memory(model, longest_memory_samples(state.options));
+    bound_memory(model, longest_memory_samples(state.options.schedule, model.config.sample_rate));
     return model;
 }
 

@@ -3,6 +3,7 @@
 
 #include "serpent/errors.h"
 #include "training/random.h"
+#include "training/schedule.h"
 
 #include <algorithm>
 #include <cmath>
@@ -30,7 +31,7 @@ struct Source {
 };
 
 void set_time_constants(const ModelConfig& c, const TrainSchedule& s, LayerWeights& w) {
-    const double longest = std::max(4.0, s.longest_memory_s * c.sample_rate);  // as longest_memory_samples()
+    const double longest = longest_memory_samples(s, c.sample_rate);
     if (s.start != "grid" && s.start != "slow")
         throw Error("The schedule's start is \"" + s.start + "\"; it is \"grid\" or \"slow\".");
     const bool grid = s.start == "grid";

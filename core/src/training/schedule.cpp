@@ -3,6 +3,8 @@
 
 #include "training/schedule_fields.h"
 
+#include <algorithm>
+
 namespace serpent {
 
 void check_schedule(const TrainSchedule& k) {
@@ -34,6 +36,10 @@ void check_schedule(const TrainSchedule& k) {
     check_field("longest_memory_s", k.longest_memory_s, 1e-6, 3600);
     if (k.start != "grid" && k.start != "slow")
         throw Error("the schedule's \"start\" is \"" + k.start + "\"; it must be \"grid\" or \"slow\"");
+}
+
+double longest_memory_samples(const TrainSchedule& schedule, int sample_rate_hz) {
+    return std::max(4.0, schedule.longest_memory_s * sample_rate_hz);
 }
 
 } // namespace serpent

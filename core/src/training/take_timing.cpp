@@ -19,6 +19,8 @@ using Points = std::vector<DelayTrack::Point>;
 
 constexpr double least_drift_samples = 0.5;   // over the take
 constexpr double least_slip_samples = 0.75;
+constexpr std::ptrdiff_t most_returned = 2;    // samples that come back within
+constexpr double returned_s = 3.0;             // are gear whose delay follows what is played, as it does in a sweep
 constexpr std::size_t least_points = 3, near_points = 5;  // on either side of a slip
 constexpr double least_share = 0.4;           // of the windows must be clear
 constexpr double steady_samples = 8.0;        // filters that move with the level reach 3; a chorus moves by tens
@@ -172,6 +174,17 @@ std::vector<TakeTiming::Hole> find_holes(std::span<const float> dry, std::span<c
     return holes.size() > most_holes ? std::vector<TakeTiming::Hole>() : holes;
 }
 
+/// Takes out the pairs that undo each other at once: a recorder loses samples, or repeats some, and leaves it so.
+void remove_returns(std::vector<TakeTiming::Slip>& slips, int sample_rate) {
+    for (std::size_t i = 0; i + 1 < slips.size();) {
+        const TakeTiming::Slip &one = slips[i], &next = slips[i + 1];
+        const bool returns = one.samples == -next.samples && std::abs(one.samples) <= most_returned &&
+                             double(next.at_sample) - double(one.at_sample) <= returned_s * sample_rate;
+        if (returns) slips.erase(slips.begin() + std::ptrdiff_t(i), slips.begin() + std::ptrdiff_t(i + 2));
+        else ++i;
+    }
+}
+
 std::string number(const char* format, double value) {
     char text[32];
     std::snprintf(text, sizeof text, format, value);
@@ -204,6 +217,7 @@ TakeTiming track_timing(std::span<const float> dry, std::span<const float> wet, 
         const std::size_t place = track.locate(left, right + track.window(), line + before, line + after);
         timing.slips.push_back({place, std::ptrdiff_t(std::llround(after - before))});  // at least .75
     }
+    remove_returns(timing.slips, sample_rate);
     return timing;
 } catch (...) {
     rethrow_as_error("follow the latency along the recording");

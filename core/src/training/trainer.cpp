@@ -11,6 +11,7 @@
 #include "serpent/render.h"
 #include "training/device_training.h"
 #include "training/film_gradient.h"
+#include "training/schedule.h"
 #include "training/schedule_fields.h"
 #include "training/segment_gradient.h"
 #include "training/signal_scale.h"
@@ -248,7 +249,7 @@ void Trainer::Impl::optimise() {
 /// Without takes for validation the training loss decides. What is validated, and may ship, has a bounded memory
 /// (export_model); the weights in training follow, so that they learn to do with it.
 void Trainer::Impl::validate() {
-    if (bound_memory(s.net, longest_memory_samples(s.options)) && device) device->send_weights(s);
+    if (bound_memory(s.net, longest_memory_samples(s.options.schedule, s.net.config.sample_rate)) && device) device->send_weights(s);
     RendererOptions options;
     options.isa = s.options.isa;
     options.threads = workers.count();

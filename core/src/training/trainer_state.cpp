@@ -73,10 +73,6 @@ SegmentLoss segment_loss(const TrainerState& s, int steps) {
     return loss;
 }
 
-double longest_memory_samples(const TrainOptions& options) {
-    return std::max(4.0, options.schedule.longest_memory_s * options.config.sample_rate);
-}
-
 std::set<int> overflowed_lanes(const TrainerState& s) {
     const auto overflowed = [](const std::vector<float>& values) {
         return std::any_of(values.begin(), values.end(), [](float v) { return !std::isfinite(v * v); });

@@ -58,9 +58,6 @@ double learning_rate(const TrainerState& state);
 float average_keep(const TrainerState& state);
 SegmentLoss segment_loss(const TrainerState& state, int steps);
 
-/// The longest time constant that a model may have, in silence.
-double longest_memory_samples(const TrainOptions& options);
-
 /// The lanes of `lane_states` and `lane_errors` in which numbers overflowed.
 std::set<int> overflowed_lanes(const TrainerState& state);
 

@@ -17,7 +17,7 @@ void print_generator_card(const GeneratorModel& model) {
     for (std::size_t k = 0; k < config.tiers.size(); ++k) {
         const serpent::ModelConfig& c = config.tiers[k].stack;
         info_line("Tier " + number(k + 1), "every " + number(config.samples_per_step(static_cast<int>(k))) + " samples: " +
-                                               number(c.n_layers) + (c.selective ? " selective" : " time-invariant") + " layers, d_model " +
+                                               number(c.n_layers) + (c.all_blocks(serpent::BlockKind::selective) ? " selective" : " time-invariant") + " layers, d_model " +
                                                number(c.d_model) + ", d_inner " + number(c.d_inner()) + ", d_state " + number(c.d_state));
     }
     for (const serpent::Condition& condition : config.conditions) {

@@ -59,7 +59,7 @@ std::vector<serpent::ReportFact> facts(const GeneratorOutcome& outcome, const se
     for (std::size_t k = 0; k < model.config.tiers.size(); ++k) {
         const serpent::GeneratorTier& tier = model.config.tiers[k];
         list.push_back({"Tier " + std::to_string(k + 1),
-                        std::string(tier.stack.selective ? "selective" : "time-invariant") + ", every " +
+                        std::string(tier.stack.all_blocks(serpent::BlockKind::selective) ? "selective" : "time-invariant") + ", every " +
                             std::to_string(model.config.samples_per_step(static_cast<int>(k))) + " samples, " +
                             std::to_string(tier.stack.n_layers) + " layers of width " + std::to_string(tier.stack.d_model)});
     }

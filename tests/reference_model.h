@@ -4,8 +4,10 @@
 
 #include "reference/block.h"
 #include "reference/film.h"
+#include "reference/fir.h"
 #include "reference/output_bound.h"
 #include "reference/rms_norm.h"
+#include "reference/time_invariant_scan.h"
 #include "serpent/model.h"
 
 #include <algorithm>
@@ -16,7 +18,7 @@ namespace serpent::test {
 
 /// The running state in double; the layout is serpent::State's.
 struct ReferenceState {
-    std::vector<double> conv, h;
+    std::vector<double> conv, h, fir_in, fir_out;
 };
 
 class ReferenceModel {
@@ -27,6 +29,7 @@ public:
         encoder_weight_ = doubles(w.encoder_weight), encoder_bias_ = doubles(w.encoder_bias);
         decoder_weight_ = doubles(w.decoder_weight), decoder_bias_ = doubles(w.decoder_bias);
         norm_f_ = doubles(w.norm_f), skip_ = doubles(w.skip);
+        fir_in_ = doubles(w.fir_in), fir_out_ = doubles(w.fir_out);
         for (const LayerWeights& layer : w.layers)
             layers_.push_back(make_layer(layer));
         if (!config_.controls.empty())
@@ -36,12 +39,11 @@ public:
 
     /// Back to the zero state.
     void reset() {
-        state_.conv.assign(layers_.size() * history_size(), 0.0);
-        state_.h.assign(layers_.size() * h_size(), 0.0);
+        set_state(zero_state(config_));
     }
     const ReferenceState& state() const { return state_; }
     void set_state(const State& state) {
-        state_ = {{state.conv.begin(), state.conv.end()}, {state.h.begin(), state.h.end()}};
+        state_ = {doubles(state.conv), doubles(state.h), doubles(state.fir_in), doubles(state.fir_out)};
     }
 
     /// Interleaved audio, any number of frames; the state carries over from call to call.
@@ -61,28 +63,27 @@ public:
 
 private:
     struct Layer {
-        std::vector<double> norm, in_proj, in_proj_bias, conv_weight, conv_bias, x_proj, x_proj_bias, dt_proj,
-            dt_proj_bias, A_log, D, out_proj, out_proj_bias;
+        kernels::BlockFields<std::vector<double>> weights;
         std::vector<double> film_scale, film_shift; // empty without controls
 
         reference::BlockParameters<const double> parameters() const {
-            const auto optional = [](const std::vector<double>& v) { return v.empty() ? nullptr : v.data(); };
-            return {in_proj.data(), optional(in_proj_bias), conv_weight.data(), conv_bias.data(),
-                    x_proj.data(), optional(x_proj_bias), dt_proj.data(), dt_proj_bias.data(),
-                    A_log.data(), D.data(), out_proj.data(), optional(out_proj_bias)};
+            reference::BlockParameters<const double> p;
+            for (std::size_t i = 0; i < std::size(LayerWeights::members); ++i) {
+                const std::vector<double>& v = weights.*kernels::BlockFields<std::vector<double>>::members[i];
+                p.*reference::BlockParameters<const double>::members[i] = v.empty() ? nullptr : v.data();
+            }
+            return p;
         }
     };
 
     static std::size_t size(int n) { return static_cast<std::size_t>(n); }
     static std::vector<double> doubles(const std::vector<float>& v) { return {v.begin(), v.end()}; }
     static Layer make_layer(const LayerWeights& w) {
-        return {doubles(w.norm), doubles(w.in_proj), doubles(w.in_proj_bias), doubles(w.conv_weight),
-                doubles(w.conv_bias), doubles(w.x_proj), doubles(w.x_proj_bias), doubles(w.dt_proj),
-                doubles(w.dt_proj_bias), doubles(w.A_log), doubles(w.D), doubles(w.out_proj),
-                doubles(w.out_proj_bias), {}, {}};
+        Layer layer;
+        for (std::size_t i = 0; i < std::size(LayerWeights::members); ++i)
+            layer.weights.*kernels::BlockFields<std::vector<double>>::members[i] = doubles(w.*LayerWeights::members[i]);
+        return layer;
     }
-    std::size_t history_size() const { return size(config_.d_conv - 1) * size(config_.d_inner()); }
-    std::size_t h_size() const { return size(config_.d_inner()) * size(config_.d_state); }
 
     void set_film(const Weights& w, const std::vector<float>& controls) {
         std::vector<double> v;
@@ -108,21 +109,57 @@ private:
         const Layer& layer = layers_[index];
         const std::size_t width = size(config_.d_model);
         std::vector<double> u(e.size()), out(e.size());
-        reference::rms_norm(length, width, e.data(), layer.norm.data(), u.data());
+        reference::rms_norm(length, width, e.data(), layer.weights.norm.data(), u.data());
         if (!layer.film_scale.empty())
             reference::film(length, width, u.data(), layer.film_scale.data(), layer.film_shift.data(), u.data());
-        const reference::BlockShape shape{length, width, size(config_.d_inner()), size(config_.d_state),
-                                          size(config_.d_conv), size(config_.dt_rank), config_.a == DecayShape::tied,
-                                          config_.b_bar == BBar::ema ? reference::InputRule::ema
-                                                                     : reference::InputRule::euler};
-        double* conv = state_.conv.data() + index * history_size();
-        double* h = state_.h.data() + index * h_size();
-        reference::block<double>(shape, u.data(), layer.parameters(), {conv, h}, out.data(), {conv, h});
+        const kernels::BlockShape block = config_.block(static_cast<int>(index));
+        double* conv = state_.conv.data();
+        double* h = state_.h.data();
+        for (int l = 0; l < static_cast<int>(index); ++l) {
+            conv += config_.block(l).conv_floats();
+            h += config_.block(l).h_floats();
+        }
+        if (block.kind == BlockKind::time_invariant)
+            time_invariant_block(block, layer, length, u, conv, h, out);
+        else
+            reference::block<double>(reference::BlockShape::of(block, length), u.data(), layer.parameters(), {conv, h}, out.data(), {conv, h});
         for (std::size_t i = 0; i < e.size(); ++i)
             e[i] += out[i];
     }
 
-    std::vector<double> process_block(const std::vector<double>& in) {
+    static void time_invariant_block(const kernels::BlockShape& b, const Layer& layer, std::size_t length, const std::vector<double>& u,
+                                     double* conv, double* h, std::vector<double>& out) {
+        const auto shape = reference::BlockShape{length, size(b.d_model), size(b.d_inner), size(b.d_state), size(b.d_conv), 0, false,
+                                                 reference::InputRule::euler, size(b.dilation)};
+        const auto p = layer.parameters();
+        const std::size_t d = shape.d_inner;
+        std::vector<double> xz(length * 2 * d), x(length * d), y(x.size());
+        reference::linear<double>(shape.in_proj(), u.data(), p.in_proj, p.in_proj_bias, xz.data());
+        const auto x_in = reference::take_columns(xz, 2 * d, 0, d), z = reference::take_columns(xz, 2 * d, d, d);
+        reference::conv1d(shape.conv(), x_in.data(), p.conv_weight, p.conv_bias, static_cast<const double*>(conv), x.data(), conv);
+        reference::silu(x.size(), x.data(), x.data());
+        reference::time_invariant_scan<double>({length, d, size(b.pairs())}, x.data(), {p.A_log, p.A_imag, p.C, p.D}, h, y.data(), h);
+        reference::gate(y.size(), y.data(), z.data(), y.data());
+        reference::linear<double>(shape.out_proj(), y.data(), p.out_proj, p.out_proj_bias, out.data());
+    }
+
+    /// Interleaved audio through a filter for each channel; the history moves on.
+    std::vector<double> filtered(const std::vector<double>& audio, const std::vector<double>& weight, std::vector<double>& history) const {
+        const std::size_t channels = size(config_.channels), length = audio.size() / channels, taps = weight.size() / channels;
+        if (taps == 0) return audio;
+        std::vector<double> out(audio.size());
+        for (std::size_t c = 0; c < channels; ++c) {
+            const std::vector<double> one = reference::take_columns(audio, channels, c, 1);
+            std::vector<double> y(length);
+            double* const past = history.data() + c * (taps - 1);
+            reference::fir(length, taps, one.data(), weight.data() + c * taps, static_cast<const double*>(past), y.data(), past);
+            reference::put_columns(y, 1, c, channels, out);
+        }
+        return out;
+    }
+
+    std::vector<double> process_block(const std::vector<double>& audio) {
+        const std::vector<double> in = filtered(audio, fir_in_, state_.fir_in);
         const std::size_t channels = size(config_.channels), width = size(config_.d_model);
         const std::size_t length = in.size() / channels;
         std::vector<double> e(length * width), out(in.size());
@@ -137,6 +174,7 @@ private:
         if (config_.skip)
             for (std::size_t i = 0; i < out.size(); ++i)
                 out[i] += skip_[i % channels] * in[i];
+        out = filtered(out, fir_out_, state_.fir_out);
         const reference::OutputBound<double> bound(config_.output_peak);
         for (double& y : out)
             y = bound(y);
@@ -144,7 +182,7 @@ private:
     }
 
     ModelConfig config_;
-    std::vector<double> encoder_weight_, encoder_bias_, decoder_weight_, decoder_bias_, norm_f_, skip_;
+    std::vector<double> encoder_weight_, encoder_bias_, decoder_weight_, decoder_bias_, norm_f_, skip_, fir_in_, fir_out_;
     std::vector<Layer> layers_;
     ReferenceState state_;
 };

@@ -122,7 +122,7 @@ void pack_decays(const LiveData& data, LiveLayer& layer, const float* A_log) {
         }
 }
 
-void pack_layer(LiveLayer& layer, const LiveLayerWeights& w, const LiveData& data) {
+void pack_layer(LiveLayer& layer, const BlockFields<const float*>& w, const LiveData& data) {
     const LiveConfig& config = data.config;
     const auto d_model = static_cast<size_t>(config.d_model), d_inner = static_cast<size_t>(config.d_inner);
     const auto n_states = static_cast<size_t>(config.d_state), rank = static_cast<size_t>(config.dt_rank);
@@ -146,7 +146,7 @@ void pack_layer(LiveLayer& layer, const LiveLayerWeights& w, const LiveData& dat
     pack(data, layer.out_proj, w.out_proj, w.out_proj_bias, d_model);
 }
 
-void pack_all(LiveData& data, const LiveWeights& w) {
+void pack_all(LiveData& data, const WeightPointers& w) {
     const auto channels = static_cast<size_t>(data.config.channels), d_model = static_cast<size_t>(data.config.d_model);
     pack(data, data.encoder, w.encoder_weight, w.encoder_bias, d_model);
     for (int i = 0; i < data.config.n_layers; ++i) pack_layer(data.layers[i], w.layers[static_cast<size_t>(i)], data);
@@ -182,6 +182,16 @@ void set_target(const LiveData& data, LiveLayer& layer, const float* norm, const
     }
 }
 
+/// Throws std::invalid_argument for a model that the engine does not run.
+LiveConfig config_of(const ModelShape& shape) {
+    const BlockShape& b = shape.blocks.front();
+    for (const BlockShape& other : shape.blocks)
+        if (other != b || b.kind != BlockKind::selective || b.dilation != 1 || shape.fir_in + shape.fir_out > 0)
+            throw std::invalid_argument("The live engine runs models of selective blocks, all alike, so far.");
+    return {shape.channels, b.d_model, b.d_inner, b.d_state, b.d_conv, b.dt_rank, static_cast<int>(shape.blocks.size()), b.tied, b.ema,
+            shape.output_peak};
+}
+
 /// The first of the list that computes `config`.
 const LiveOps& choose(Isa isa, const LiveConfig& config, size_t instances, bool specialised) {
     const LiveOpsList list = live_ops_list(isa);
@@ -211,8 +221,9 @@ struct LiveEngine::Impl {
     hwy::AlignedFreeUniquePtr<float[]> memory;
 };
 
-LiveEngine::LiveEngine(const LiveConfig& config, const LiveWeights& weights, const LiveOptions& options)
+LiveEngine::LiveEngine(const ModelShape& shape, const WeightPointers& weights, const LiveOptions& options)
     : impl_(std::make_unique<Impl>()) {
+    const LiveConfig config = config_of(shape);
     impl_->ops = &choose(options.isa, config, static_cast<size_t>(options.instances), options.specialised);
     impl_->layers.resize(static_cast<size_t>(config.n_layers));
     LiveData& data = impl_->data;

@@ -56,6 +56,13 @@ struct LiveScratch {
 /// Rows of LiveLayer::window beyond the history: the history moves back to the start only when they are used up.
 inline constexpr std::size_t live_window = 2 * live_block;
 
+/// The sizes of a model whose blocks are all alike.
+struct LiveConfig {
+    int channels = 1, d_model = 0, d_inner = 0, d_state = 0, d_conv = 0, dt_rank = 0, n_layers = 0;
+    bool tied = false, ema = false;
+    float output_peak = 0.0f;
+};
+
 struct LiveData {
     LiveConfig config;
     std::size_t instances = 1, lanes = 1;

@@ -67,14 +67,14 @@ __global__ void __launch_bounds__(fused_threads, output_blocks<Shape>) fused_out
 template <class Shape>
 class FusedPath : public RenderPath {
 public:
-    FusedPath(const LiveConfig& config, const LiveWeights& weights, FilmCoefficients film, std::int64_t block)
+    FusedPath(const ModelShape& config, const WeightPointers& weights, FilmCoefficients film, std::int64_t block)
         : layers_(config.n_layers), e_{DeviceArray<float>(size(block) * Shape::model), DeviceArray<float>(size(block) * Shape::model)},
           states_(size(blocks(block)) * block_chunks<Shape> * Shape::columns), dt_before_(size(blocks(block)) * block_chunks<Shape> * Shape::inner),
           block_states_(size(blocks(block)) * Shape::columns), block_dt_(size(blocks(block)) * Shape::inner),
           history_(size(config.n_layers) * history_floats), y_(size(tiles(block)) * Shape::y_floats),
           rows_(size(tiles(block)) * Shape::row_floats) {
         for (int l = 0; l < layers_; ++l) {
-            const LiveLayerWeights& w = weights.layers[size(l)];
+            const BlockFields<const float*>& w = weights.layers[size(l)];
             packed_.emplace_back(device::pack_fused_layer<Shape>(w, film.scale ? film.scale + l * Shape::model : nullptr,
                                                                  film.shift ? film.shift + l * Shape::model : nullptr));
             std::vector<float> rates(std::size_t{Shape::inner} * Shape::decays);
@@ -137,7 +137,7 @@ private:
 };
 
 template <class Shape>
-std::unique_ptr<RenderPath> make_if_fits(const LiveConfig& c, const LiveWeights& weights, FilmCoefficients film, std::int64_t block) {
+std::unique_ptr<RenderPath> make_if_fits(const ModelShape& c, const WeightPointers& weights, FilmCoefficients film, std::int64_t block) {
     constexpr bool ema = Shape::rule == reference::InputRule::ema;
     const bool fits = c.d_model == Shape::model && c.d_inner == Shape::inner && c.d_state == Shape::state && c.d_conv == Shape::conv &&
                       c.dt_rank == 1 && c.tied == Shape::tied && c.ema == ema;
@@ -145,7 +145,7 @@ std::unique_ptr<RenderPath> make_if_fits(const LiveConfig& c, const LiveWeights&
 }
 
 template <class... Shapes>
-std::unique_ptr<RenderPath> first_that_fits(const LiveConfig& c, const LiveWeights& weights, FilmCoefficients film, std::int64_t block) {
+std::unique_ptr<RenderPath> first_that_fits(const ModelShape& c, const WeightPointers& weights, FilmCoefficients film, std::int64_t block) {
     std::unique_ptr<RenderPath> path;
     (void)((path = make_if_fits<Shapes>(c, weights, film, block)) || ...);
     return path;
@@ -153,7 +153,7 @@ std::unique_ptr<RenderPath> first_that_fits(const LiveConfig& c, const LiveWeigh
 
 } // namespace
 
-std::unique_ptr<RenderPath> make_fused_path(const LiveConfig& c, const LiveWeights& weights, FilmCoefficients film, std::int64_t block) {
+std::unique_ptr<RenderPath> make_fused_path(const ModelShape& c, const WeightPointers& weights, FilmCoefficients film, std::int64_t block) {
     // d_model, d_inner, d_state, tied, ema
     return first_that_fits<FusedShape<8, 8, 4, false, true>,      // the presets
                            FusedShape<8, 16, 4, true, true>,      // what standard was

@@ -103,12 +103,12 @@ private:
 
 class GenericPath : public RenderPath {
 public:
-    GenericPath(const LiveConfig& c, const LiveWeights& weights, FilmCoefficients film, std::int64_t block)
+    GenericPath(const ModelShape& c, const WeightPointers& weights, FilmCoefficients film, std::int64_t block)
         : shape_{{c.channels, c.d_model, c.d_inner, c.d_state, c.d_conv, c.dt_rank, c.n_layers, 0, c.tied, c.ema}},
           stride_((block + 31) / 32 * 32), lead_((c.d_conv - 1 + 3) / 4 * 4) {
         flatten(c, weights);
         std::vector<float> rates;
-        for (const LiveLayerWeights& w : weights.layers)
+        for (const BlockFields<const float*>& w : weights.layers)
             for (int i = 0; i < shape_.decays(); ++i) rates.push_back(-std::exp(w.A_log[i]) * device::log2_e);
         rates_ = DeviceArray<float>(rates);
         const std::size_t coefficients = size(c.n_layers) * size(c.d_model);
@@ -157,11 +157,11 @@ private:
     static unsigned grid(std::int64_t items) { return std::min(blocks_for(items, 256), 1u << 16); }
     Rows rows(int i) const { return {e_[i].data(), stride_}; }
 
-    void flatten(const LiveConfig& c, const LiveWeights& weights) {
+    void flatten(const ModelShape& c, const WeightPointers& weights) {
         FlatWeights flat;
         const std::size_t dm = size(c.d_model), d = size(c.d_inner), N = size(c.d_state), R = size(c.dt_rank), rows = R + 2 * N;
-        std::vector<LayerFields<int>> places;
-        for (const LiveLayerWeights& w : weights.layers)
+        std::vector<BlockFields<int>> places;
+        for (const BlockFields<const float*>& w : weights.layers)
             places.push_back({flat.add(w.norm, dm), flat.add(w.in_proj, 2 * d * dm), flat.add(w.in_proj_bias, 2 * d),
                               flat.add(w.conv_weight, d * size(c.d_conv)), flat.add(w.conv_bias, d), flat.add(w.x_proj, rows * d),
                               flat.add(w.x_proj_bias, rows), flat.add(w.dt_proj, d * R), flat.add(w.dt_proj_bias, d), -1, flat.add(w.D, d),
@@ -171,7 +171,7 @@ private:
                   flat.add(weights.decoder_weight, ends), flat.add(weights.decoder_bias, size(c.channels)),
                   flat.add(weights.skip, size(c.channels)), -1, -1};
         weights_ = DeviceArray<float>(flat.flat());
-        places_ = DeviceArray<LayerFields<int>>(places);
+        places_ = DeviceArray<BlockFields<int>>(places);
     }
 
     void layer(cudaStream_t stream, int l, std::int64_t n, Rows from, Rows to, float* history, float* h) {
@@ -197,16 +197,16 @@ private:
     std::int64_t stride_;
     int lead_;
     static constexpr int chunk_ = 512;
-    ModelFields<int> model_{};
+    EndFields<int> model_{};
     DeviceArray<float> weights_, rates_, scale_, shift_, e_[2], r_, history_, workspace_, ends_, dt_sum_;
-    DeviceArray<LayerFields<int>> places_;
+    DeviceArray<BlockFields<int>> places_;
     Index workspace_floats_ = 0;
     unsigned blocks_ = 1;
 };
 
 } // namespace
 
-std::unique_ptr<RenderPath> make_generic_path(const LiveConfig& config, const LiveWeights& weights, FilmCoefficients film,
+std::unique_ptr<RenderPath> make_generic_path(const ModelShape& config, const WeightPointers& weights, FilmCoefficients film,
                                               std::int64_t block_samples) {
     return std::make_unique<GenericPath>(config, weights, film, block_samples);
 }

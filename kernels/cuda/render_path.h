@@ -32,9 +32,9 @@ public:
 };
 
 /// Null when there is no fused kernel for these widths.
-std::unique_ptr<RenderPath> make_fused_path(const LiveConfig& config, const LiveWeights& weights, FilmCoefficients film,
+std::unique_ptr<RenderPath> make_fused_path(const ModelShape& config, const WeightPointers& weights, FilmCoefficients film,
                                             std::int64_t block_samples);
-std::unique_ptr<RenderPath> make_generic_path(const LiveConfig& config, const LiveWeights& weights, FilmCoefficients film,
+std::unique_ptr<RenderPath> make_generic_path(const ModelShape& config, const WeightPointers& weights, FilmCoefficients film,
                                               std::int64_t block_samples);
 
 } // namespace serpent::kernels::cuda

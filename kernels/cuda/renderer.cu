@@ -41,7 +41,7 @@ __global__ void bound_kernel(float* out, std::int64_t floats, reference::OutputB
 } // namespace
 
 struct DeviceRenderer::Impl {
-    LiveConfig config;
+    ModelShape config;
     int chunk;
     std::size_t block = 0;
     bool is_fused = false;
@@ -51,7 +51,7 @@ struct DeviceRenderer::Impl {
     DeviceArray<float> history, h;
     std::vector<std::unique_ptr<Slot>> slots;
 
-    Impl(const LiveConfig& c, const LiveWeights& weights, cuda::FilmCoefficients film, const DeviceRenderOptions& options)
+    Impl(const ModelShape& c, const WeightPointers& weights, cuda::FilmCoefficients film, const DeviceRenderOptions& options)
         : config(c), chunk(options.chunk),
           history(std::max<std::size_t>(1, as_size(c.n_layers) * as_size(c.d_conv - 1) * as_size(c.d_inner))),
           h(as_size(c.n_layers) * as_size(c.d_inner) * as_size(c.d_state)) {
@@ -72,7 +72,7 @@ struct DeviceRenderer::Impl {
         h.clear(compute);
     }
 
-    void take_memory(const LiveWeights& weights, cuda::FilmCoefficients film, bool fused_wanted) {
+    void take_memory(const WeightPointers& weights, cuda::FilmCoefficients film, bool fused_wanted) {
         const auto samples = static_cast<std::int64_t>(block);
         path = fused_wanted ? cuda::make_fused_path(config, weights, film, samples) : nullptr;
         is_fused = path != nullptr;
@@ -129,7 +129,7 @@ struct DeviceRenderer::Impl {
     }
 };
 
-DeviceRenderer::DeviceRenderer(const LiveConfig& config, const LiveWeights& weights, const float* film_scale, const float* film_shift,
+DeviceRenderer::DeviceRenderer(const ModelShape& config, const WeightPointers& weights, const float* film_scale, const float* film_shift,
                                const DeviceRenderOptions& options) {
     require_device();
     impl_ = std::make_unique<Impl>(config, weights, cuda::FilmCoefficients{film_scale, film_shift}, options);
@@ -167,13 +167,13 @@ std::size_t DeviceRenderer::block_samples() const noexcept { return impl_->block
 bool DeviceRenderer::fused() const noexcept { return impl_->is_fused; }
 
 void DeviceRenderer::get_state(float* conv, float* h) const {
-    const LiveConfig& c = impl_->config;
+    const ModelShape& c = impl_->config;
     impl_->history.download(impl_->compute, conv, as_size(c.n_layers) * as_size(c.d_conv - 1) * as_size(c.d_inner));
     impl_->h.download(impl_->compute, h, impl_->h.size());
 }
 
 void DeviceRenderer::set_state(const float* conv, const float* h) {
-    const LiveConfig& c = impl_->config;
+    const ModelShape& c = impl_->config;
     impl_->history.upload(impl_->compute, conv, as_size(c.n_layers) * as_size(c.d_conv - 1) * as_size(c.d_inner));
     impl_->h.upload(impl_->compute, h, impl_->h.size());
 }

@@ -171,11 +171,11 @@ std::size_t as_size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 struct DeviceTrainer::Impl {
     Shape shape;
-    ModelFields<int> model;
+    EndFields<int> model;
     int lanes, longest;
     Index parameters, capacity, workspace_floats = 0;
-    std::vector<LayerFields<int>> layer_places;
-    DeviceArray<LayerFields<int>> layers;
+    std::vector<BlockFields<int>> layer_places;
+    DeviceArray<BlockFields<int>> layers;
     DeviceArray<float> weights, average, m, v, decay, rates, gradients, gradient, losses, workspace, positions, previous_error;
     DeviceArray<float> history[2], h[2];
     DeviceArray<double> squares, loss;

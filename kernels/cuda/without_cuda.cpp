@@ -36,7 +36,7 @@ DevicePeaks measure_device_peaks() {
 }
 
 struct DeviceRenderer::Impl {};
-DeviceRenderer::DeviceRenderer(const LiveConfig&, const LiveWeights&, const float*, const float*, const DeviceRenderOptions&) {
+DeviceRenderer::DeviceRenderer(const ModelShape&, const WeightPointers&, const float*, const float*, const DeviceRenderOptions&) {
     require_device();
 }
 DeviceRenderer::~DeviceRenderer() = default;

@@ -12,7 +12,7 @@ namespace serpent::kernels::device {
 
 /// film_scale, film_shift: (d_model) of this layer, or null for none.
 template <class Shape>
-std::vector<float> pack_fused_layer(const LiveLayerWeights& w, const float* film_scale, const float* film_shift) {
+std::vector<float> pack_fused_layer(const BlockFields<const float*>& w, const float* film_scale, const float* film_shift) {
     constexpr double log2_e_exact = 1.4426950408889634;
     constexpr int lanes = Shape::lanes, inner = Shape::inner, model = Shape::model, state = Shape::state;
     std::vector<float> packed(static_cast<std::size_t>(Shape::weights * lanes));

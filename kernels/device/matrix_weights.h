@@ -17,7 +17,7 @@ inline float matrix_high_part(float x) { return std::bit_cast<float>((std::bit_c
 /// film_scale, film_shift: (d_model) of this layer, or null for none.
 template <class Shape>
     requires(Shape::by_matrix)
-std::vector<float> pack_fused_layer(const LiveLayerWeights& w, const float* film_scale, const float* film_shift) {
+std::vector<float> pack_fused_layer(const BlockFields<const float*>& w, const float* film_scale, const float* film_shift) {
     constexpr int inner = Shape::inner, model = Shape::model, state = Shape::state;
     std::vector<float> packed(Shape::floats);
     const auto at = [&](int place, int lane) -> float& { return packed[static_cast<std::size_t>(place * Shape::lanes + lane)]; };

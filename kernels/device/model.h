@@ -22,8 +22,8 @@ inline constexpr int film_hidden = 16;
 template <class P>
 struct Parameters {
     P* base;
-    const LayerFields<int>* layers;
-    ModelFields<int> model;
+    const BlockFields<int>* layers;
+    EndFields<int> model;
 
     SERPENT_HD P* at(int place) const { return place < 0 ? nullptr : base + place; }
 };
@@ -222,7 +222,7 @@ private:
     const Team& team_;
     const Shape& s_;
     const Parameters<const float>& p_;
-    const LayerFields<int> w_;
+    const BlockFields<int> w_;
     const float* rates_;
     FilmRows film_;
     Index steps_;

@@ -195,7 +195,7 @@ private:
         team_.sync();
         const int both = 2 * s_.d_model;
         each_item(team_, Index{s_.n_layers} * both, [&](Index i) {
-            const LayerFields<int>& at = p_.layers[i / both];
+            const BlockFields<int>& at = p_.layers[i / both];
             const Index row = i % both;
             float sum = p_.at(at.film_bias)[row] + (row < s_.d_model ? 1.0f : 0.0f);
             for (int j = 0; j < film_hidden; ++j) sum = fused(p_.at(at.film_weight)[row * film_hidden + j], w_.hidden[j], sum);
@@ -208,7 +208,7 @@ private:
     SERPENT_HD void film_backward(const Parameters<float>& g) const {
         const int both = 2 * s_.d_model;
         each_item(team_, Index{s_.n_layers} * both, [&](Index i) {
-            const LayerFields<int>& at = p_.layers[i / both];
+            const BlockFields<int>& at = p_.layers[i / both];
             const Index row = i % both;
             g.at(at.film_bias)[row] = w_.dfilm[i];
             for (int j = 0; j < film_hidden; ++j) g.at(at.film_weight)[row * film_hidden + j] = w_.dfilm[i] * w_.hidden[j];
@@ -233,7 +233,7 @@ private:
     }
 
     SERPENT_HD void silence_layer(int l, Rows e) const {
-        const LayerFields<int>& at = p_.layers[l];
+        const BlockFields<int>& at = p_.layers[l];
         const LayerRows& r = w_.rows;
         const int d = s_.d_inner, dm = s_.d_model, taps = s_.d_conv, N = s_.d_state;
         const Rows both{r.dB_terms.data, 1};  // 2 d_inner values, one after the other

@@ -3,11 +3,11 @@
 //
 //   x, z     = split(in_proj . u)            dt, B, C = split(x_proj . x)
 //   x        = silu(conv1d(x))               dt       = softplus(dt_proj . dt + dt_proj_bias)
-//   y        = selective_scan(x, dt, -exp(A_log), B, C, D)
+//   y        = selective_scan(x, dt, -exp(A_log), B, C, D)            or rotating_scan, with the angles A_imag
 //   out      = out_proj . (y silu(z))
 //
 // Shapes    u, out (length, d_model); weights as in core's LayerWeights; state: the last taps - 1 inputs of the
-//           convolution (taps - 1, d_inner), and h (d_inner, d_state).
+//           convolution (history, d_inner), and h (d_inner, d_state).
 // Aliasing  none.
 // Source    Gu and Dao, "Mamba" (2023), figure 3; the Mamba module of the public PyTorch implementation.
 #pragma once
@@ -16,10 +16,13 @@
 #include "reference/conv1d.h"
 #include "reference/gate.h"
 #include "reference/linear.h"
+#include "reference/rotating_scan.h"
 #include "reference/selective_scan.h"
+#include "serpent/kernels/block.h"
 
 #include <cmath>
 #include <cstddef>
+#include <stdexcept>
 #include <vector>
 
 namespace serpent::reference {
@@ -28,34 +31,33 @@ struct BlockShape {
     std::size_t length, d_model, d_inner, d_state, d_conv, dt_rank;
     bool tied = false;
     InputRule rule = InputRule::euler;
+    std::size_t dilation = 1;
+    bool rotating = false;
+    double step_ratio = 1;
+
+    /// Throws std::invalid_argument for a kind of block that is another one's file: time_invariant_scan.h.
+    static BlockShape of(const kernels::BlockShape& b, std::size_t length) {
+        if (b.kind == kernels::BlockKind::time_invariant) throw std::invalid_argument("block() is selective or rotating");
+        const auto size = [](int n) { return static_cast<std::size_t>(n); };
+        return {length, size(b.d_model), size(b.d_inner), size(b.d_state), size(b.d_conv), size(b.dt_rank), b.tied,
+                b.ema ? InputRule::ema : InputRule::euler, size(b.dilation), b.kind == kernels::BlockKind::rotating, double(b.step_ratio)};
+    }
 
     std::size_t x_proj_rows() const { return dt_rank + 2 * d_state; }
-    std::size_t decays() const { return tied ? d_inner : d_inner * d_state; }
+    std::size_t decays() const { return tied ? d_inner : d_inner * (rotating ? d_state / 2 : d_state); }
     LinearShape in_proj() const { return {length, d_model, 2 * d_inner}; }
-    ConvShape conv() const { return {length, d_inner, d_conv}; }
+    ConvShape conv() const { return {length, d_inner, d_conv, dilation}; }
     LinearShape x_proj() const { return {length, d_inner, x_proj_rows()}; }
     LinearShape dt_proj() const { return {length, dt_rank, d_inner}; }
     ScanShape scan() const { return {length, d_inner, d_state, tied, rule}; }
+    RotatingShape rotation() const { return {length, d_inner, d_state / 2, tied, step_ratio}; }
     LinearShape out_proj() const { return {length, d_inner, d_model}; }
 };
 
 /// P: T const for the parameters, T for their gradients. The three biases of in_proj, x_proj and out_proj may be null,
 /// and so may any gradient.
 template <class P>
-struct BlockParameters {
-    P* in_proj = nullptr;
-    P* in_proj_bias = nullptr;
-    P* conv_weight = nullptr;
-    P* conv_bias = nullptr;
-    P* x_proj = nullptr;
-    P* x_proj_bias = nullptr;
-    P* dt_proj = nullptr;
-    P* dt_proj_bias = nullptr;
-    P* A_log = nullptr;
-    P* D = nullptr;
-    P* out_proj = nullptr;
-    P* out_proj_bias = nullptr;
-};
+using BlockParameters = kernels::BlockFields<P*>;
 
 /// Start or end state, or the gradient with respect to one. Null: zeros on the way in, not wanted on the way out.
 template <class P>
@@ -121,8 +123,13 @@ BlockTape<T> block(const BlockShape& shape, const T* u, const BlockParameters<co
     softplus(L * d, tape.dt_raw.data(), tape.dt.data());
 
     tape.A = decays_from_log(shape.decays(), p.A_log);
-    const ScanInputs<T> scan{tape.x.data(), tape.dt.data(), tape.A.data(), tape.B.data(), tape.C.data(), p.D, start.h};
-    selective_scan(shape.scan(), scan, tape.y.data(), end.h);
+    if (shape.rotating) {
+        const RotatingInputs<T> scan{tape.x.data(), tape.dt.data(), tape.A.data(), p.A_imag, tape.B.data(), tape.C.data(), p.D, start.h};
+        rotating_scan(shape.rotation(), scan, tape.y.data(), end.h);
+    } else {
+        const ScanInputs<T> scan{tape.x.data(), tape.dt.data(), tape.A.data(), tape.B.data(), tape.C.data(), p.D, start.h};
+        selective_scan(shape.scan(), scan, tape.y.data(), end.h);
+    }
     gate(L * d, tape.y.data(), tape.z.data(), tape.gated.data());
     linear(shape.out_proj(), tape.gated.data(), p.out_proj, p.out_proj_bias, out);
     return tape;
@@ -135,9 +142,15 @@ void block_scan_backward(const BlockShape& shape, const BlockParameters<const T>
                          const BlockParameters<T>& gradients) {
     const std::size_t L = shape.length, d = shape.d_inner, N = shape.d_state, R = shape.dt_rank;
     std::vector<T> ddt(L * d), dA(shape.decays()), dB(L * N), dC(L * N);
-    const ScanInputs<T> scan{tape.x.data(), tape.dt.data(), tape.A.data(), tape.B.data(), tape.C.data(), p.D, h_start};
-    selective_scan_backward<T>(shape.scan(), scan, dy, dh_end,
-                               {dx, ddt.data(), dA.data(), dB.data(), dC.data(), gradients.D, dh_start});
+    if (shape.rotating) {
+        const RotatingInputs<T> scan{tape.x.data(), tape.dt.data(), tape.A.data(), p.A_imag, tape.B.data(), tape.C.data(), p.D, h_start};
+        rotating_scan_backward<T>(shape.rotation(), scan, dy, dh_end,
+                                  {dx, ddt.data(), dA.data(), gradients.A_imag, dB.data(), dC.data(), gradients.D, dh_start});
+    } else {
+        const ScanInputs<T> scan{tape.x.data(), tape.dt.data(), tape.A.data(), tape.B.data(), tape.C.data(), p.D, h_start};
+        selective_scan_backward<T>(shape.scan(), scan, dy, dh_end,
+                                   {dx, ddt.data(), dA.data(), dB.data(), dC.data(), gradients.D, dh_start});
+    }
     for (std::size_t i = 0; gradients.A_log && i < dA.size(); ++i)
         gradients.A_log[i] += dA[i] * tape.A[i]; // A = -exp(A_log) is its own derivative
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Causal depthwise convolution over time: y[t][c] = bias[c] + sum_k weight[c][k] x[t - (taps - 1) + k][c].
+// Causal depthwise convolution over time: y[t][c] = bias[c] + sum_k weight[c][k] x[t - (taps - 1 - k) dilation][c].
 // Samples before the first come from a history, so that a split call equals one call.
 //
 // Shapes    x, y (length, channels); weight (channels, taps), PyTorch's (channels, 1, taps); bias (channels) or null;
-//           history (taps - 1, channels), oldest sample first; null: zeros on the way in, not wanted on the way out.
+//           history ((taps - 1) dilation, channels), oldest sample first; null: zeros on the way in, not wanted on the way out.
 // Aliasing  history_out may be history_in; otherwise none.
-// Source    torch.nn.Conv1d(groups = channels, padding = taps - 1), cut to the input's length, as Mamba uses it.
+// Source    torch.nn.Conv1d(groups = channels, padding = (taps - 1) dilation, dilation), cut to the input's length, as Mamba uses it.
 #pragma once
 
 #include <cstddef>
@@ -14,12 +14,12 @@
 namespace serpent::reference {
 
 struct ConvShape {
-    std::size_t length, channels, taps;
+    std::size_t length, channels, taps, dilation = 1;
 
-    std::size_t history_size() const { return (taps - 1) * channels; }
+    std::size_t history_size() const { return (taps - 1) * dilation * channels; }
 };
 
-/// The history followed by x: (taps - 1 + length, channels).
+/// The history followed by x.
 template <class T>
 std::vector<T> with_history(const ConvShape& shape, const T* x, const T* history) {
     std::vector<T> all(shape.history_size(), T(0));
@@ -37,7 +37,7 @@ void conv1d(const ConvShape& shape, const T* x, const T* weight, const T* bias, 
         for (std::size_t c = 0; c < shape.channels; ++c) {
             T sum = bias ? bias[c] : T(0);
             for (std::size_t k = 0; k < shape.taps; ++k)
-                sum += weight[c * shape.taps + k] * all[(t + k) * shape.channels + c];
+                sum += weight[c * shape.taps + k] * all[(t + k * shape.dilation) * shape.channels + c];
             y[t * shape.channels + c] = sum;
         }
     if (history_out)
@@ -70,7 +70,7 @@ void conv1d_backward(const ConvShape& shape, const T* x, const T* weight, const 
             if (gradients.bias)
                 gradients.bias[c] += g;
             for (std::size_t k = 0; k < shape.taps; ++k) {
-                const std::size_t i = (t + k) * shape.channels + c;
+                const std::size_t i = (t + k * shape.dilation) * shape.channels + c;
                 dall[i] += weight[c * shape.taps + k] * g;
                 if (gradients.weight)
                     gradients.weight[c * shape.taps + k] += all[i] * g;

@@ -12,7 +12,7 @@
 #include "model/example_model.h"
 #include "random.h"
 #include "serpent/render.h"
-#include "stream/live_weights.h"
+#include "model/tensors.h"
 
 #include <catch2/catch.hpp>
 
@@ -60,7 +60,7 @@ public:
     std::vector<float> film;  ///< (layers, scale and shift, d_model), or empty
 
     explicit HostRender(const Model& model)
-        : model_(model), live_(live_weights(model.weights)), histories_(zero_state(model.config).conv), h_(zero_state(model.config).h) {}
+        : model_(model), live_(weight_pointers(model.weights)), histories_(zero_state(model.config).conv), h_(zero_state(model.config).h) {}
 
     /// Channel c begins at in + c * stride, and out + c * stride.
     void process(const float* in, float* out, std::size_t n, int chunk, std::int64_t stride = 0) {
@@ -117,7 +117,7 @@ private:
     }
 
     const Model& model_;
-    LiveWeights live_;
+    WeightPointers live_;
     std::vector<float> histories_, h_;
 };
 

@@ -8,7 +8,7 @@
 #include "reference/output_bound.h"
 #include "serpent/kernels/device_render.h"
 #include "serpent/render.h"
-#include "stream/live_weights.h"
+#include "model/tensors.h"
 
 #include <catch2/catch.hpp>
 
@@ -44,7 +44,7 @@ Signal golden(const std::string& name) {
 
 DeviceRenderer make(const Model& model, const DeviceRenderOptions& options) {
     const Film f = model.config.controls.empty() ? Film{} : film(model);
-    return {live_config(model.config), live_weights(model.weights), f.scale.empty() ? nullptr : f.scale.data(),
+    return {model_shape(model.config), weight_pointers(model.weights), f.scale.empty() ? nullptr : f.scale.data(),
             f.shift.empty() ? nullptr : f.shift.data(), options};
 }
 

@@ -119,14 +119,18 @@ void check_block(const GoldenFile& g) {
         gradients[name].resize(weights[name].size());
     }
     const auto pointers = [](auto& of) {
-        return BlockParameters<T>{of["in_proj.weight"].data(), nullptr, of["conv1d.weight"].data(),
-                                  of["conv1d.bias"].data(), of["x_proj.weight"].data(), nullptr,
-                                  of["dt_proj.weight"].data(), of["dt_proj.bias"].data(), of["A_log"].data(),
-                                  of["D"].data(), of["out_proj.weight"].data(), nullptr};
+        BlockParameters<T> p;
+        p.in_proj = of["in_proj.weight"].data(), p.out_proj = of["out_proj.weight"].data();
+        p.conv_weight = of["conv1d.weight"].data(), p.conv_bias = of["conv1d.bias"].data();
+        p.x_proj = of["x_proj.weight"].data();
+        p.dt_proj = of["dt_proj.weight"].data(), p.dt_proj_bias = of["dt_proj.bias"].data();
+        p.A_log = of["A_log"].data(), p.D = of["D"].data();
+        return p;
     };
     const auto w = pointers(weights);
-    const BlockParameters<const T> p{w.in_proj, nullptr, w.conv_weight, w.conv_bias, w.x_proj, nullptr,
-                                     w.dt_proj, w.dt_proj_bias, w.A_log, w.D, w.out_proj, nullptr};
+    BlockParameters<const T> p;
+    for (std::size_t i = 0; i < std::size(BlockParameters<T>::members); ++i)
+        p.*BlockParameters<const T>::members[i] = w.*BlockParameters<T>::members[i];
     for (std::size_t b = 0; b < input.shape.at(0); ++b) {
         const auto u = batch_row<T>(input, b), dout = batch_row<T>(g["dout"], b);
         std::vector<T> out(u.size()), du(u.size());

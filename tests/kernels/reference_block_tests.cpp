@@ -16,7 +16,7 @@ struct OwnedParameters {
     static std::vector<std::size_t> sizes(const BlockShape& s) {
         return {2 * s.d_inner * s.d_model, 2 * s.d_inner, s.d_inner * s.d_conv, s.d_inner,
                 s.x_proj_rows() * s.d_inner, s.x_proj_rows(), s.d_inner * s.dt_rank, s.d_inner,
-                s.decays(), s.d_inner, s.d_model * s.d_inner, s.d_model};
+                s.decays(), s.d_inner, s.d_model * s.d_inner, s.d_model, s.d_inner * s.d_state / 2};
     }
     explicit OwnedParameters(const BlockShape& s) {
         for (std::size_t size : sizes(s))
@@ -24,13 +24,16 @@ struct OwnedParameters {
     }
     template <class P>
     BlockParameters<P> pointers() {
-        return {v[0].data(), v[1].data(), v[2].data(), v[3].data(), v[4].data(),  v[5].data(),
-                v[6].data(), v[7].data(), v[8].data(), v[9].data(), v[10].data(), v[11].data()};
+        BlockParameters<P> p;
+        P** const fields[] = {&p.in_proj, &p.in_proj_bias, &p.conv_weight, &p.conv_bias, &p.x_proj, &p.x_proj_bias, &p.dt_proj,
+                              &p.dt_proj_bias, &p.A_log, &p.D, &p.out_proj, &p.out_proj_bias, &p.A_imag};
+        for (std::size_t i = 0; i < std::size(fields); ++i) *fields[i] = v[i].data();
+        return p;
     }
 };
 
 const char* const names[] = {"in_proj", "in_proj bias", "conv", "conv bias", "x_proj", "x_proj bias",
-                             "dt_proj", "dt_proj bias", "A_log", "D", "out_proj", "out_proj bias"};
+                             "dt_proj", "dt_proj bias", "A_log", "D", "out_proj", "out_proj bias", "A_imag"};
 
 struct Case {
     BlockShape shape;
@@ -43,7 +46,7 @@ struct Case {
             p = random.vector(p.size(), -0.7, 0.7);
         u = random.vector(s.length * s.d_model);
         dout = random.vector(u.size());
-        conv = random.vector((s.d_conv - 1) * s.d_inner);
+        conv = random.vector(s.conv().history_size());
         dconv = random.vector(conv.size());
         h = random.vector(s.d_inner * s.d_state);
         dh = random.vector(h.size());
@@ -82,11 +85,20 @@ TEST_CASE("block: a split call is one call", "[reference]") {
 }
 
 TEST_CASE("block: gradients of the input, both states and every parameter", "[reference]") {
-    for (bool tied : {false, true})
-        for (InputRule rule : {InputRule::euler, InputRule::ema})
+    struct Kind {
+        bool tied;
+        InputRule rule;
+        std::size_t dilation;
+        bool rotating;
+        double step_ratio;
+    };
+    for (const Kind& k : {Kind{false, InputRule::euler, 1, false, 1}, Kind{false, InputRule::ema, 1, false, 1},
+                          Kind{true, InputRule::euler, 1, false, 1}, Kind{true, InputRule::ema, 3, false, 1},
+                          Kind{false, InputRule::euler, 1, true, 1}, Kind{true, InputRule::euler, 3, true, 1},
+                          Kind{false, InputRule::euler, 2, true, 0.5}})
             for (std::size_t length : {0u, 1u, 2u, 7u}) {
-                CAPTURE(tied, rule == InputRule::ema, length);
-                Case c({length, 3, 4, 2, 3, 2, tied, rule}, 52);
+                CAPTURE(k.tied, k.rule == InputRule::ema, k.rotating, length);
+                Case c({length, 3, 4, 4, 3, 2, k.tied, k.rule, k.dilation, k.rotating, k.step_ratio}, 52);
                 const auto loss = [&] {
                     const Outputs o = run(c);
                     return dot(o.out, c.dout) + dot(o.conv, c.dconv) + dot(o.h, c.dh);

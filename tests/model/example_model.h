@@ -50,6 +50,7 @@ inline Model random_model(const ModelConfig& config, bool with_biases = true, do
             double value = uniform(-bound, bound);
             if (tensor.name.ends_with("norm.weight")) value = uniform(0.5, 1.5);
             if (tensor.name.ends_with("A_log")) value = uniform(-0.5, 0.5);
+            if (tensor.name.ends_with("A_imag")) value = uniform(-3.0, 3.0);
             // softplus(log(expm1(dt))) = dt
             if (tensor.name.ends_with("dt_proj.bias")) {
                 value = std::log(std::expm1(0.5 * std::pow(2.0 / slowest_samples, uniform(0.0, 1.0))));

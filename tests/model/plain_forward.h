@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <complex>
 
 namespace serpent::test {
 
@@ -15,8 +16,15 @@ public:
     using Vector = std::vector<double>;
 
     PlainForward(const Model& model, const std::vector<float>& controls = {}) : m_(model), c_(model.config) {
-        conv_.assign(count(c_.n_layers * (c_.d_conv - 1) * c_.d_inner()), 0.0);
+        for (int l = 0; l < c_.n_layers; ++l) {
+            first_row_.push_back(conv_.size());
+            conv_.resize(conv_.size() + count((c_.d_conv - 1) * dilation(l) * c_.d_inner()));
+        }
         h_.assign(count(c_.n_layers * c_.d_inner() * c_.d_state), 0.0);
+        for (int channel = 0; channel < c_.channels; ++channel) {
+            heard_.emplace_back(count(c_.fir_in), 0.0);
+            played_.emplace_back(count(c_.fir_out), 0.0);
+        }
         for (std::size_t i = 0; i < c_.controls.size(); ++i) {
             const Control& k = c_.controls[i];
             const double v = controls.empty() ? k.default_value : std::clamp(controls[i], k.min, k.max);
@@ -27,13 +35,16 @@ public:
     void set_state(const State& state) {
         conv_.assign(state.conv.begin(), state.conv.end());
         h_.assign(state.h.begin(), state.h.end());
+        remember(state.fir_in, heard_);
+        remember(state.fir_out, played_);
     }
     const Vector& conv() const { return conv_; }
     const Vector& h() const { return h_; }
 
     /// One sample of every channel.
-    Vector step(const Vector& in) {
+    Vector step(Vector in) {
         const Weights& w = m_.weights;
+        filter(w.fir_in, heard_, in);
         Vector e = product(w.encoder_weight, w.encoder_bias, in);
         for (int layer = 0; layer < c_.n_layers; ++layer) {
             Vector u = norm(e, w.layers[count(layer)].norm);
@@ -44,11 +55,29 @@ public:
         if (c_.final_norm) e = norm(e, w.norm_f);
         Vector out = product(w.decoder_weight, w.decoder_bias, e);
         if (c_.skip) for (std::size_t i = 0; i < out.size(); ++i) out[i] += double(w.skip[i]) * in[i];
+        filter(w.fir_out, played_, out);
         for (double& y : out) y = bound(y);
         return out;
     }
 
 private:
+    int dilation(int layer) const { return c_.dilations.size() == 1 ? c_.dilations[0] : c_.dilations[count(layer)]; }
+    bool rotates(int layer) const { return c_.blocks[c_.blocks.size() == 1 ? 0 : count(layer)] == BlockKind::rotating; }
+    /// Past samples of every channel, the newest first; the state has the oldest first, and one less.
+    static void remember(const std::vector<float>& state, std::vector<Vector>& past) {
+        const std::size_t each = state.size() / past.size();
+        for (std::size_t channel = 0; channel < past.size(); ++channel)
+            for (std::size_t i = 0; i < each; ++i) past[channel][i] = state[channel * each + each - 1 - i];
+    }
+    static void filter(const std::vector<float>& weight, std::vector<Vector>& past, Vector& samples) {
+        for (std::size_t channel = 0; channel < samples.size() && !weight.empty(); ++channel) {
+            Vector& x = past[channel];
+            x.insert(x.begin(), samples[channel]);
+            x.pop_back();
+            samples[channel] = 0;
+            for (std::size_t k = 0; k < x.size(); ++k) samples[channel] += double(weight[channel * x.size() + k]) * x[k];
+        }
+    }
     double bound(double y) const {
         const double peak = c_.output_peak, e = std::fabs(y) - 1.25 * peak;
         return peak == 0 || e <= 0 ? y : std::copysign(peak * (1.25 + 0.75 * e / (0.75 * peak + e)), y);
@@ -87,16 +116,17 @@ private:
         const LayerWeights& w = m_.weights.layers[count(layer)];
         const std::size_t d = count(c_.d_inner()), n = count(c_.d_state), taps = count(c_.d_conv), rank = count(c_.dt_rank);
         const Vector xz = product(w.in_proj, w.in_proj_bias, u);
-        double* past = conv_.data() + count(layer) * (taps - 1) * d;
+        const std::size_t apart = count(dilation(layer)), rows = (taps - 1) * apart;
+        double* past = conv_.data() + first_row_[count(layer)];
         Vector x(d);
         for (std::size_t c = 0; c < d; ++c) {
             double sum = w.conv_bias[c] + double(w.conv_weight[c * taps + taps - 1]) * xz[c];
-            for (std::size_t t = 0; t + 1 < taps; ++t) sum += double(w.conv_weight[c * taps + t]) * past[t * d + c];
+            for (std::size_t t = 0; t + 1 < taps; ++t) sum += double(w.conv_weight[c * taps + t]) * past[t * apart * d + c];
             x[c] = silu(sum);
         }
-        if (taps > 1) {
-            std::copy(past + d, past + (taps - 1) * d, past);
-            std::copy_n(xz.begin(), d, past + (taps - 2) * d);
+        if (rows > 0) {
+            std::copy(past + d, past + rows * d, past);
+            std::copy_n(xz.begin(), d, past + (rows - 1) * d);
         }
         const Vector p = product(w.x_proj, w.x_proj_bias, x);
         const Vector dt = product(w.dt_proj, w.dt_proj_bias, Vector(p.begin(), p.begin() + std::ptrdiff_t(rank)));
@@ -104,13 +134,23 @@ private:
         for (std::size_t c = 0; c < d; ++c) {
             const double step = softplus(dt[c]);
             y[c] = double(w.D[c]) * x[c];
-            for (std::size_t s = 0; s < n; ++s) {
-                const double a = -std::exp(double(w.A_log[c_.a == DecayShape::tied ? c : c * n + s]));
-                const double q = std::expm1(step * a), bx = p[rank + s] * x[c];
-                double& h = h_[(count(layer) * d + c) * n + s];
-                h += c_.b_bar == BBar::ema ? -q * (bx - h) : q * h + step * bx;
-                y[c] += p[rank + n + s] * h;
+            double* h = &h_[(count(layer) * d + c) * n];
+            if (rotates(layer)) {
+                for (std::size_t m = 0; m < n / 2; ++m) {
+                    const double a = std::exp(-step * std::exp(double(w.A_log[c_.a == DecayShape::tied ? c : c * n / 2 + m])));
+                    const double gain = std::sqrt(1 - a * a) * x[c];
+                    const std::complex<double> next = std::polar(a, double(w.A_imag[c * n / 2 + m])) * std::complex(h[m], h[n / 2 + m]) +
+                                                      gain * std::complex(p[rank + m], p[rank + n / 2 + m]);
+                    h[m] = next.real(), h[n / 2 + m] = next.imag();
+                }
+            } else {
+                for (std::size_t s = 0; s < n; ++s) {
+                    const double a = -std::exp(double(w.A_log[c_.a == DecayShape::tied ? c : c * n + s]));
+                    const double q = std::expm1(step * a), bx = p[rank + s] * x[c];
+                    h[s] += c_.b_bar == BBar::ema ? -q * (bx - h[s]) : q * h[s] + step * bx;
+                }
             }
+            for (std::size_t s = 0; s < n; ++s) y[c] += p[rank + n + s] * h[s];
             y[c] *= silu(xz[d + c]);
         }
         return product(w.out_proj, w.out_proj_bias, y);
@@ -119,6 +159,8 @@ private:
     const Model& m_;
     const ModelConfig& c_;
     Vector conv_, h_, knobs_;
+    std::vector<std::size_t> first_row_;  // of every layer in conv_
+    std::vector<Vector> heard_, played_;
 };
 
 } // namespace serpent::test

@@ -159,7 +159,7 @@ TEST_CASE("wrong metadata") {
         {"metadata a list", [](FileParts& p) { p.header["__metadata__"] = json::array(); }, {"__metadata__"}},
         {"a number among the texts", set("author", 7), {"__metadata__", "\"author\""}},
         {"another format", set("format", "pt"), {"\"format\""}},
-        {"another version", set("format_version", "2"), {"\"format_version\"", "\"2\""}},
+        {"another version", set("format_version", "3"), {"\"format_version\"", "\"3\"", "\"1\" and \"2\""}},
         {"no version", [](FileParts& p) { p.header["__metadata__"].erase("format_version"); }, {"\"format_version\""}},
         {"no config", [](FileParts& p) { p.header["__metadata__"].erase("config"); }, {"\"config\""}},
         {"config no JSON", set("config", "{"), {"config", "not valid JSON"}},

@@ -6,7 +6,7 @@
 #include "serpent/kernels/flush_denormals.h"
 #include "serpent/kernels/live.h"
 #include "serpent/training.h"
-#include "stream/live_weights.h"
+#include "model/tensors.h"
 
 #include <catch2/catch.hpp>
 
@@ -55,7 +55,7 @@ Planar run(kernels::LiveEngine& engine, const Model& model, const Planar& in) {
 }
 
 kernels::LiveEngine engine_of(const Model& model, const kernels::LiveOptions& options) {
-    return {live_config(model.config), live_weights(model.weights), options};
+    return {model_shape(model.config), weight_pointers(model.weights), options};
 }
 
 } // namespace

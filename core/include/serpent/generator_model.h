@@ -33,7 +33,7 @@ float mu_law_sample(int mu_law_class) noexcept;
 inline constexpr int unpool_delay_steps = 2;  ///< inner steps between a step's input and its effect outside
 
 /// One tier: its step is `pool` steps of the tier outside it. Of `stack`, the widths and options of the layers count
-/// (d_model to selective, and final_norm, which is true); kind, rate, channels, skip and controls do not.
+/// (d_model to dilations, and final_norm, which is true); kind, rate, channels, skip and controls do not.
 struct GeneratorTier {
     int pool = 1;  ///< 1 for the outer tier
     ModelConfig stack;
@@ -90,8 +90,9 @@ struct GeneratorModel {
 };
 
 /// The config text of a generator <-> GeneratorConfig. Throws Error naming the field; the result is within its limits.
-GeneratorConfig parse_generator_config(std::string_view text);
+GeneratorConfig parse_generator_config(std::string_view text, int version = 2);
 std::string generator_config_text(const GeneratorConfig& config);
+int format_version(const GeneratorConfig& config);  ///< the oldest that can hold such a model
 
 /// Whether the file is a Serpent model of kind "generator". Throws Error when it cannot be read as a model of any kind.
 bool is_generator(const std::filesystem::path& path);

@@ -2,6 +2,8 @@
 // A Mamba effect model: its configuration, its weights, and its file (safetensors; docs/model_format.md).
 #pragma once
 
+#include "serpent/kernels/block.h"
+
 #include <cstddef>
 #include <filesystem>
 #include <map>
@@ -13,7 +15,9 @@
 
 namespace serpent {
 
-enum class DecayShape { full, tied };  ///< config "a": A is (d_inner, d_state), or (d_inner), one decay per channel
+using kernels::BlockKind;
+
+enum class DecayShape { full, tied };  ///< config "a": a decay for every state (pair of states) of a channel, or one for all
 enum class BBar { euler, ema };        ///< config "b_bar": h += q h + dt B x, or h += -q (B x - h), q = expm1(dt A)
 enum class TensorType { f32, f16, bf16 };
 
@@ -35,36 +39,31 @@ struct ModelConfig {
     int d_model = 8, n_layers = 4, d_state = 4, d_conv = 4, expand = 2, dt_rank = 1;
     DecayShape a = DecayShape::full;
     BBar b_bar = BBar::euler;
-    bool selective = true;  ///< false, in a generator's tiers only: time-invariant layers of d_state / 2 complex states
+    std::vector<BlockKind> blocks{BlockKind::selective};  ///< of every layer; a single one: of all
+    std::vector<int> dilations{1};  ///< likewise: samples from tap to tap of the convolution
+    int fir_in = 0, fir_out = 0;    ///< taps of the filters at input and output, per channel; 0: none
     bool final_norm = true;
     bool skip = false;
     float output_peak = 0.0f;  ///< largest sample it was trained to put out; what it plays is held below twice that. 0: not
     std::vector<Control> controls;
 
     int d_inner() const noexcept { return expand * d_model; }
-    int decays() const noexcept { return a == DecayShape::tied ? 1 : d_state; }  ///< decays per channel
+    int decays() const noexcept { return a == DecayShape::tied ? 1 : d_state; }  ///< per channel, of any layer at most
+    /// What layer `l` is; its tensors and state follow from that (serpent/kernels/block.h).
+    kernels::BlockShape block(int l) const noexcept;
+    /// Whether all layers are of that kind.
+    bool all_blocks(BlockKind wanted) const noexcept;
 };
 
-/// Weights of one Mamba block, row-major in PyTorch's shapes. An empty vector is an absent optional tensor.
-struct LayerWeights {
-    std::vector<float> norm;                                  // (d_model)
-    std::vector<float> in_proj, in_proj_bias;                 // (2 d_inner, d_model), x first; [2 d_inner]
-    std::vector<float> conv_weight, conv_bias;                // (d_inner, 1, d_conv); (d_inner)
-    std::vector<float> x_proj, x_proj_bias;                   // (dt_rank + 2 d_state, d_inner): dt, B, C; [..]
-    std::vector<float> dt_proj, dt_proj_bias;                 // (d_inner, dt_rank); (d_inner)
-    std::vector<float> A_log, D;                              // (d_inner, d_state) or (d_inner); (d_inner)
-    std::vector<float> A_imag, C;                             // time-invariant: (d_inner, d_state/2), as A_log; (.., .., 2)
-    std::vector<float> out_proj, out_proj_bias;               // (d_model, d_inner); [d_model]
-    std::vector<float> film_weight, film_bias;                // with controls: (2 d_model, 16); (2 d_model)
-};
+/// Weights of one block, row-major in PyTorch's shapes: kernels::block_tensors() says which a kind has, and how large they are. An
+/// empty vector is an absent optional tensor.
+using LayerWeights = kernels::BlockFields<std::vector<float>>;
 
-struct Weights {
-    std::vector<float> encoder_weight, encoder_bias;          // (d_model, channels); (d_model)
+/// encoder_weight (d_model, channels), encoder_bias (d_model); with final_norm: norm_f (d_model); decoder_weight (channels, d_model),
+/// decoder_bias (channels); with skip: skip (channels); with controls: film_hidden_weight (16, controls), film_hidden_bias (16);
+/// fir_in (channels, taps) and fir_out, where the configuration has them, the tap of the present sample first.
+struct Weights : kernels::EndFields<std::vector<float>> {
     std::vector<LayerWeights> layers;
-    std::vector<float> norm_f;                                // with final_norm: (d_model)
-    std::vector<float> decoder_weight, decoder_bias;          // (channels, d_model); (channels)
-    std::vector<float> skip;                                  // with skip: (channels)
-    std::vector<float> film_hidden_weight, film_hidden_bias;  // with controls: (16, n_controls); (16)
 };
 
 /// One named tensor of a Weights object. `optional` tensors may be left empty (the biases of in_proj, x_proj, out_proj).
@@ -73,6 +72,8 @@ struct TensorRef {
     std::vector<std::size_t> shape;
     std::vector<float>* data;
     bool optional = false;
+    kernels::DecayClass decay_class = kernels::DecayClass::none;
+    kernels::Transform transform = kernels::Transform::none;
 };
 
 /// Every tensor that `config` calls for, in file order; resizes weights.layers, nothing else. The one list that
@@ -103,15 +104,16 @@ struct Model {
     void validate() const;
 
     std::size_t parameter_count() const;
-    /// Multiply-accumulates of the projections, convolution and scan, per sample.
+    /// Multiply-accumulates of the projections, convolutions, filters and scan, per sample.
     std::size_t macs_per_sample() const;
 };
 
-/// The running state of one model instance (one channel group).
+/// The running state of one model instance (one channel group), layer after layer.
 struct State {
-    std::vector<float> conv;  ///< [n_layers][d_conv - 1][d_inner], oldest sample first: inputs of the convolution
-    std::vector<float> h;     ///< [n_layers][d_inner][d_state]
-    std::vector<float> h_low; ///< the same: what rounding left out of h. Empty, where a state is set: zeros
+    std::vector<float> conv;   ///< [history of the layer][d_inner], oldest sample first: inputs of the convolution
+    std::vector<float> h;      ///< [d_inner][d_state]
+    std::vector<float> h_low;  ///< the same: what rounding left out of h. Empty, where a state is set: zeros
+    std::vector<float> fir_in, fir_out;  ///< [channels][taps - 1], oldest sample first: inputs of the filters at the ends
 };
 
 State zero_state(const ModelConfig& config);

@@ -20,12 +20,14 @@ kernels::DeviceModelLayout device_layout(const ModelConfig& config, Weights& wei
     layout.shape = {config.channels, config.d_model, config.d_inner(), config.d_state, config.d_conv, config.dt_rank,
                     config.n_layers, static_cast<int>(config.controls.size()), config.a == DecayShape::tied,
                     config.b_bar == BBar::ema};
-    for (const LayerWeights& w : weights.layers)
-        layout.layers.push_back({at(w.norm), at(w.in_proj), at(w.in_proj_bias), at(w.conv_weight), at(w.conv_bias), at(w.x_proj),
-                                 at(w.x_proj_bias), at(w.dt_proj), at(w.dt_proj_bias), at(w.A_log), at(w.D), at(w.out_proj),
-                                 at(w.out_proj_bias), at(w.film_weight), at(w.film_bias)});
+    for (const LayerWeights& w : weights.layers) {
+        auto& places_of_layer = layout.layers.emplace_back();
+        for (std::size_t i = 0; i < std::size(LayerWeights::members); ++i)
+            places_of_layer.*kernels::BlockFields<int>::members[i] = at(w.*LayerWeights::members[i]);
+    }
     layout.model = {at(weights.encoder_weight), at(weights.encoder_bias), at(weights.norm_f), at(weights.decoder_weight),
-                    at(weights.decoder_bias), at(weights.skip), at(weights.film_hidden_weight), at(weights.film_hidden_bias)};
+                    at(weights.decoder_bias), at(weights.skip), at(weights.film_hidden_weight), at(weights.film_hidden_bias),
+                    at(weights.fir_in), at(weights.fir_out)};
     layout.parameters = static_cast<std::size_t>(end);
     return layout;
 }

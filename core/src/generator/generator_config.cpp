@@ -23,13 +23,16 @@ const json& required_list(const json& object, const char* key) {
     return *list;
 }
 
-GeneratorTier parse_tier(const json& entry, const std::string& field) {
+GeneratorTier parse_tier(const json& entry, const std::string& field, int version) {
     if (!entry.is_object()) fail(field, "must be a JSON object");
     GeneratorTier tier;
     tier.stack.b_bar = BBar::ema;
     optional(entry, field + ".", "pool", tier.pool);
-    optional(entry, field + ".", "selective", tier.stack.selective);
+    bool selective = true;
+    optional(entry, field + ".", "selective", selective);
+    tier.stack.blocks = {selective ? BlockKind::selective : BlockKind::time_invariant};
     read_stack(entry, field + ".", tier.stack);
+    if (version >= 2) read_blocks(entry, field + ".", tier.stack);
     return tier;
 }
 
@@ -57,8 +60,6 @@ void check_tiers(const GeneratorConfig& config) {
         period *= tier.pool;
         if (period > max_period) fail(field + "pool", "makes a step of more than " + std::to_string(max_period) + " samples");
         check_stack(tier.stack, field);
-        if (!tier.stack.selective && tier.stack.d_state % 2 != 0)
-            fail(field + "d_state", "is odd; a time-invariant tier has complex states, two numbers each");
     }
 }
 
@@ -78,7 +79,7 @@ void check_conditions(const std::vector<Condition>& conditions) {
 
 } // namespace
 
-GeneratorConfig parse_generator_config(std::string_view text) {
+GeneratorConfig parse_generator_config(std::string_view text, int version) {
     const json object = parse_json(text, "config");
     if (!object.is_object()) throw Error("config must be a JSON object");
     std::string kind, coding = "mu_law";
@@ -93,7 +94,7 @@ GeneratorConfig parse_generator_config(std::string_view text) {
     GeneratorConfig config;
     required(object, "", "sample_rate", config.sample_rate);
     for (const json& entry : required_list(object, "tiers"))
-        config.tiers.push_back(parse_tier(entry, "tiers[" + std::to_string(config.tiers.size()) + "]"));
+        config.tiers.push_back(parse_tier(entry, "tiers[" + std::to_string(config.tiers.size()) + "]", version));
     if (find(object, "conditions"))
         for (const json& entry : required_list(object, "conditions"))
             config.conditions.push_back(parse_condition(entry, "conditions[" + std::to_string(config.conditions.size()) + "]"));
@@ -103,11 +104,29 @@ GeneratorConfig parse_generator_config(std::string_view text) {
     return config;
 }
 
+namespace {
+
+/// Tiers of one of the two kinds that version 1 knows, without dilation, need no more than that.
+int version_of(const ModelConfig& stack) {
+    const bool plain = stack.dilations == std::vector<int>(stack.dilations.size(), 1);
+    return plain && (stack.all_blocks(BlockKind::selective) || stack.all_blocks(BlockKind::time_invariant)) ? 1 : 2;
+}
+
+} // namespace
+
+int format_version(const GeneratorConfig& config) {
+    int version = 1;
+    for (const GeneratorTier& tier : config.tiers) version = std::max(version, version_of(tier.stack));
+    return version;
+}
+
 std::string generator_config_text(const GeneratorConfig& config) {
     nlohmann::ordered_json tiers = nlohmann::ordered_json::array(), conditions = tiers;
     for (const GeneratorTier& tier : config.tiers) {
-        nlohmann::ordered_json entry = {{"pool", tier.pool}, {"selective", tier.stack.selective}};
+        const bool all_time_invariant = tier.stack.all_blocks(BlockKind::time_invariant);
+        nlohmann::ordered_json entry = {{"pool", tier.pool}, {"selective", !all_time_invariant}};
         write_stack(tier.stack, entry);
+        if (version_of(tier.stack) >= 2) write_blocks(tier.stack, entry);
         tiers.push_back(std::move(entry));
     }
     for (const Condition& c : config.conditions) {

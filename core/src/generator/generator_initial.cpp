@@ -82,7 +82,7 @@ GeneratorWeights initial_generator_weights(const GeneratorConfig& config, const 
             source.uniform(l.conv_bias, 1.0 / std::sqrt(double(c.d_conv)));
             std::ranges::fill(l.D, 1.0f);
             source.uniform(l.out_proj, inner_bound / std::sqrt(double(c.n_layers)));
-            c.selective ? selective_start(c, longest, l, source) : time_invariant_start(c, longest, l, source);
+            c.all_blocks(BlockKind::selective) ? selective_start(c, longest, l, source) : time_invariant_start(c, longest, l, source);
         }
         std::ranges::fill(w.stack.norm_f, 1.0f);
     }

@@ -71,7 +71,7 @@ std::vector<TensorRef> tensors(const GeneratorConfig& config, GeneratorWeights& 
                             &w.conditions[i]});
         w.stack.layers.resize(size(tier.stack.n_layers));
         for (std::size_t i = 0; i < w.stack.layers.size(); ++i)
-            add_layer(tier.stack, prefix + "layers." + std::to_string(i) + ".", w.stack.layers[i], list);
+            add_layer(tier.stack.block(static_cast<int>(i)), prefix + "layers." + std::to_string(i) + ".", w.stack.layers[i], list);
         list.push_back({prefix + "norm_f.weight", {d}, &w.stack.norm_f});
         if (k > 0) {
             list.push_back({prefix + "unpool.weight", {pooled, d}, &w.unpool_weight});
@@ -85,9 +85,9 @@ std::vector<TensorRef> tensors(const GeneratorConfig& config, GeneratorWeights& 
 
 GeneratorModel GeneratorModel::parse(std::span<const std::byte> bytes, std::string_view source) try {
     const Safetensors file = parse_safetensors(bytes);
-    check_format(file.metadata);
+    const int version = check_format(file.metadata);
     GeneratorModel model;
-    model.config = parse_generator_config(file.metadata.at("config"));
+    model.config = parse_generator_config(file.metadata.at("config"), version);
     model.metadata = metadata_from(file.metadata);
     TensorMap found;
     for (const TensorView& tensor : file.tensors) found[tensor.name] = tensor;
@@ -111,7 +111,7 @@ void GeneratorModel::save(const std::filesystem::path& path, TensorType type) co
     std::vector<std::byte> bytes;
     try {
         validate();
-        bytes = write_safetensors(texts_from(metadata, generator_config_text(config)), tensors_of(*this), type);
+        bytes = write_safetensors(texts_from(metadata, generator_config_text(config), format_version(config)), tensors_of(*this), type);
     } catch (const Error& error) {
         throw Error("cannot write " + path.string() + ": " + error.what());
     }
@@ -133,7 +133,8 @@ std::size_t GeneratorModel::macs_per_sample() const {
     double macs = double(mu_law_classes) * config.tiers.front().stack.d_model;
     for (std::size_t k = 0; k < config.tiers.size(); ++k) {
         const ModelConfig& stack = config.tiers[k].stack;
-        double step = double(layer_macs(stack)) * stack.n_layers;
+        double step = 0;
+        for (int l = 0; l < stack.n_layers; ++l) step += double(stack.block(l).macs());
         if (k > 0) step += 2.0 * stack.d_model * config.tiers[k].pool * config.tiers[k - 1].stack.d_model;
         macs += step / config.samples_per_step(static_cast<int>(k));
     }

@@ -73,7 +73,6 @@ struct GeneratorTrainer::Impl {
         const int period = s.options.config.period();
         return std::max(1, s.options.schedule.segment / period) * period;
     }
-    bool is_selective_decay(const std::vector<float>* values) const;
     void find_gradients();
     void fill_lane(GeneratorSegment& group, int lane);
     double rate() const;
@@ -105,18 +104,10 @@ GeneratorTrainerState GeneratorTrainer::Impl::fresh(const GeneratorData& data, G
     return s;
 }
 
-/// Whether it is the A_log of a selective layer.
-bool GeneratorTrainer::Impl::is_selective_decay(const std::vector<float>* values) const {
-    for (std::size_t k = 0; k < s.net.tiers.size(); ++k)
-        for (const LayerWeights& layer : s.net.tiers[k].stack.layers)
-            if (values == &layer.A_log) return s.options.config.tiers[k].stack.selective;
-    return false;
-}
-
 void GeneratorTrainer::Impl::find_gradients() {
     std::size_t begin = 0;
     for (const TensorRef& t : tensors(s.options.config, s.net)) {
-        Source source{t, begin, {}, is_selective_decay(t.data)};
+        Source source{t, begin, {}, t.transform == kernels::Transform::decay};
         for (GeneratorSegment& group : groups) source.groups.push_back(group.accumulator(*t.data));
         begin += t.data->size();
         sources.push_back(std::move(source));

@@ -2,6 +2,7 @@
 #include "generator/step_tier.h"
 
 #include "reference/time_invariant_scan.h"
+#include "serpent/errors.h"
 
 #include <algorithm>
 #include <cmath>
@@ -42,11 +43,19 @@ PackedLinear pack(const std::vector<float>& weight, const std::vector<float>& bi
     return p;
 }
 
+/// Of all layers of a tier.
+BlockKind one_kind(const ModelConfig& stack) {
+    const BlockKind kind = stack.blocks.front();
+    if (!stack.all_blocks(kind) || kind == BlockKind::rotating || stack.dilations != std::vector<int>(stack.dilations.size(), 1))
+        throw Error("generators play tiers of selective or of time-invariant layers, without dilation, so far");
+    return kind;
+}
+
 } // namespace
 
 StepTier::StepTier(const GeneratorConfig& config, const GeneratorWeights& weights, int k, const kernels::StepOps& ops,
                    StepTier* inner)
-    : ops_(ops), inner_(inner), config_(config.tiers[size(k)].stack), k_(k), pool_(config.tiers[size(k)].pool), stride_(padded(config_.d_model)),
+    : ops_(ops), inner_(inner), config_(config.tiers[size(k)].stack), kind_(one_kind(config_)), k_(k), pool_(config.tiers[size(k)].pool), stride_(padded(config_.d_model)),
       inner_stride_(padded(config_.d_inner())) {
     const TierWeights& w = weights.tiers[size(k)];
     for (const LayerWeights& layer : w.stack.layers) pack_layer(layer);
@@ -80,7 +89,7 @@ void StepTier::pack_layer(const LayerWeights& w) {
     l.out_proj = pack(w.out_proj, w.out_proj_bias, dm, dm, d, d);
     l.history.resize(size(c.d_conv * inner_stride_));
     l.h.resize(size(c.d_state * inner_stride_));
-    if (c.selective) {
+    if (kind_ == BlockKind::selective) {
         const int width = c.dt_rank + 2 * c.d_state;
         l.x_proj = pack(w.x_proj, w.x_proj_bias, width, width, d, d);
         l.dt_proj = pack(w.dt_proj, w.dt_proj_bias, d, d, c.dt_rank, c.dt_rank);
@@ -123,8 +132,8 @@ void StepTier::make_jobs() {
         const Layer& layer = layers_[size(l)];
         cut(Kind::in_proj, l, layer.in_proj.stride, c.d_model);
         jobs_.push_back({Kind::conv, l, 0, inner_stride_, (c.d_conv + 20.0) * inner_stride_});
-        if (c.selective) cut(Kind::x_proj, l, layer.x_proj.stride, c.d_inner());
-        cut(Kind::mix, l, inner_stride_, c.selective ? c.dt_rank + 48.0 + 3 * c.d_state + 16.0 * c.decays() : 20 + 3.5 * c.d_state);
+        if (kind_ == BlockKind::selective) cut(Kind::x_proj, l, layer.x_proj.stride, c.d_inner());
+        cut(Kind::mix, l, inner_stride_, kind_ == BlockKind::selective ? c.dt_rank + 48.0 + 3 * c.d_state + 16.0 * c.decays() : 20 + 3.5 * c.d_state);
         cut(Kind::out_proj, l, stride_, c.d_inner());
     }
     jobs_.push_back({Kind::norm_out, 0, 0, 0, 4.0 * stride_});
@@ -222,7 +231,7 @@ void StepTier::run(const Job& job) noexcept {
 
 void StepTier::mix(Layer& l, int first, int count) noexcept {
     const float* z = xz_.data() + inner_stride_;
-    if (config_.selective) {
+    if (kind_ == BlockKind::selective) {
         ops_.selective({l.dt_proj.view(), l.A.data(), l.D.data(), x_.data(), z, dt_B_C_.data(), l.h.data(), y_.data(),
                         config_.d_state, config_.a == DecayShape::tied, config_.b_bar == BBar::ema},
                        first, count);

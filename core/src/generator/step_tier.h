@@ -64,6 +64,7 @@ private:
     const kernels::StepOps& ops_;
     StepTier* inner_;
     ModelConfig config_;
+    BlockKind kind_;
     int k_, pool_ = 1, stride_, inner_stride_, outer_stride_ = 0;
     std::vector<Layer> layers_;
     PackedLinear pool_linear_, unpool_linear_;

@@ -49,7 +49,7 @@ LaneBackward::LaneBackward(const LaneModel& model, Weights& weights, int sub_ste
       conv_state_(model.conv_floats()), h_state_(model.h_floats()),
       dgated_(a_.x.size()), dy_(a_.x.size()),
       dz_(a_.x.size()), dx_(a_.x.size()), ddt_(a_.x.size()), ddbc_(a_.dbc.size()), dconv_in_(a_.conv_in.size()),
-      du_(a_.u.size()), dq_(model.config().selective ? 0 : 3 * model.h_floats() / 2) {
+      du_(a_.u.size()), dq_(!model.config().all_blocks(BlockKind::time_invariant) ? 0 : 3 * model.h_floats() / 2) {
     for (const LayerWeights& w : weights.layers)
         layers_.push_back({gradients_.of(w.norm), gradients_.of(w.in_proj), gradients_.of(w.in_proj_bias),
                            gradients_.of(w.conv_weight), gradients_.of(w.conv_bias), gradients_.of(w.x_proj),
@@ -105,7 +105,7 @@ void LaneBackward::recompute(int l, int steps, const float* e, const LaneFilm& f
     std::copy_n(conv, conv_state_.size(), conv_state_.data());
     std::copy_n(h, h_state_.size(), h_state_.data());
     model_.layer_inputs(l, steps, e, film, conv_state_.data(), a_);
-    if (model_.config().selective)
+    if (!model_.config().all_blocks(BlockKind::time_invariant))
         model_.ops().scan(model_.scan_shape(steps), model_.scan_inputs(l, a_, 0), h_state_.data(), nullptr, a_.y.data(),
                           a_.h_series.data(), a_.q_series.data());
     else
@@ -169,7 +169,7 @@ void LaneBackward::layer(int l, int steps, const float* e, const LaneFilm& film,
     ops.linear(transposed_shape(steps, d, dm, dm, d), w.out_proj.data(), nullptr, de, dgated_.data(), false);
     ops.gate_backward(steps * d, a_.y.data(), a_.z.data(), dgated_.data(), dy_.data(), dz_.data());
 
-    if (c.selective) scan(l, steps, h, dh);
+    if (!c.all_blocks(BlockKind::time_invariant)) scan(l, steps, h, dh);
     else oscillators(l, steps, h, dh);
     ops.silu_backward(steps * d, a_.conv_out.data(), dx_.data(), dx_.data());
 

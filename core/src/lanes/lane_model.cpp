@@ -61,7 +61,7 @@ LaneModel::LaneModel(const ModelConfig& config, const Weights& weights, const ke
 }
 
 void LaneModel::weights_changed() {
-    if (!config_.selective) {
+    if (config_.all_blocks(BlockKind::time_invariant)) {
         oscillators_.resize(weights_.layers.size());
         for (std::size_t l = 0; l < oscillators_.size(); ++l) {
             const LayerWeights& w = weights_.layers[l];
@@ -152,7 +152,7 @@ void LaneModel::layer_inputs(int l, int steps, const float* e, const LaneFilm& f
         ops_.conv(n, d, taps, w.conv_weight.data(), w.conv_bias.data(), a.conv_in.data(), a.conv_out.data());
         std::copy_n(a.conv_in.data() + lane_floats(size(n) * size(d)), conv_floats(), conv);
         ops_.silu(n * d, a.conv_out.data(), a.x.data() + row);
-        if (!config_.selective) continue;
+        if (config_.all_blocks(BlockKind::time_invariant)) continue;
         ops_.linear(linear_shape(n, d, width, d, width), w.x_proj.data(), data_or_null(w.x_proj_bias),
                     a.x.data() + row, dbc, false);
         ops_.linear(linear_shape(n, config_.dt_rank, d, width, d), w.dt_proj.data(), w.dt_proj_bias.data(), dbc,
@@ -173,7 +173,7 @@ void LaneModel::layer_outputs(int l, int steps, float* e, float* h, float* h_low
     for (int t = 0; t < steps; t += a.sub_steps) {
         const int n = std::min(a.sub_steps, steps - t);
         float* h_series = a.h_series.empty() ? nullptr : a.h_series.data();
-        if (config_.selective)
+        if (!config_.all_blocks(BlockKind::time_invariant))
             ops_.scan(scan_shape(n), scan_inputs(l, a, t), h, h_low, a.y.data(), h_series,
                       a.q_series.empty() ? nullptr : a.q_series.data());
         else

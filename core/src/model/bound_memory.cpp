@@ -33,17 +33,23 @@ std::vector<std::vector<float>> settings(const std::vector<Control>& controls) {
 bool raise_slow_decays(Model& model, std::span<const double> decays, double least_decay) {
     constexpr double largest_A_log = 30.0;
     const auto n_states = static_cast<std::size_t>(model.config.d_state), d_inner = static_cast<std::size_t>(model.config.d_inner());
-    const bool tied = model.config.a == DecayShape::tied;
     bool raised = false;
-    for (std::size_t i = 0; i < decays.size(); ++i) {
-        if (!(decays[i] < least_decay * (1 - 1e-6))) continue;  // 1e-6: what rounding A_log to float32 leaves; skips NaN
-        std::vector<float>& A_log = model.weights.layers[i / (d_inner * n_states)].A_log;
-        float& log_rate = A_log[i % (d_inner * n_states) / (tied ? n_states : 1)];
-        const double wanted = log_rate + std::log(least_decay / decays[i]);
-        if (wanted > largest_A_log) continue;
-        log_rate = static_cast<float>(wanted);
-        raised = true;
-        if (tied) i += n_states - 1 - i % n_states;  // the channel's other states share it
+    for (std::size_t c = 0; c * n_states < decays.size(); ++c) {
+        const std::size_t layer = c / d_inner;
+        const kernels::BlockShape shape = model.config.block(static_cast<int>(layer));
+        const auto n_decays = static_cast<std::size_t>(shape.decays());
+        const double* const of_channel = decays.data() + c * n_states;
+        // Pairs of the time-invariant kind lie side by side; else the first so many states stand for all.
+        const std::size_t apart = shape.kind == BlockKind::time_invariant ? 2 : 1;
+        for (std::size_t n = 0; n < n_decays; ++n) {
+            const double decay = of_channel[n * apart];
+            if (!(decay < least_decay * (1 - 1e-6))) continue;  // 1e-6: what rounding A_log to float32 leaves; skips NaN
+            float& log_rate = model.weights.layers[layer].A_log[c % d_inner * n_decays + n];
+            const double wanted = log_rate + std::log(least_decay / decay);
+            if (wanted > largest_A_log) continue;
+            log_rate = static_cast<float>(wanted);
+            raised = true;
+        }
     }
     return raised;
 }

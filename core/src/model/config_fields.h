@@ -82,5 +82,9 @@ void read_stack(const nlohmann::json& object, const std::string& prefix, ModelCo
 /// Appends them to `object`.
 void write_stack(const ModelConfig& config, nlohmann::ordered_json& object);
 void check_stack(const ModelConfig& config, const std::string& prefix);
+/// What version 2 of the format adds to a stack: the kinds of its blocks, and their dilations.
+void read_blocks(const nlohmann::json& object, const std::string& prefix, ModelConfig& config);
+/// Only where they are not those of version 1.
+void write_blocks(const ModelConfig& config, nlohmann::ordered_json& object);
 
 } // namespace serpent::fields

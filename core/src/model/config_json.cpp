@@ -51,14 +51,21 @@ void check_controls(const std::vector<Control>& controls) {
     }
 }
 
+constexpr int longest_fir = 8192;  // taps: a cabinet's response at 48 kHz, with room
+
 void check_output_peak(float peak) {
     if (peak != 0.0f && !(peak >= least_output_peak && peak <= most_output_peak))
         fail("output_peak", "is " + std::to_string(peak) + "; it must be 0, or from 1e-30 to 1e30");
 }
 
+void check_per_layer(const std::string& field, std::size_t count, int n_layers) {
+    if (count != 1 && count != static_cast<std::size_t>(n_layers))
+        fail(field, "has " + std::to_string(count) + " entries; give one for all layers, or one for each of the " + std::to_string(n_layers));
+}
+
 } // namespace
 
-ModelConfig parse_config(std::string_view text) {
+ModelConfig parse_config(std::string_view text, int version) {
     const json object = parse_json(text, "config");
     if (!object.is_object()) throw Error("config must be a JSON object");
     ModelConfig config;
@@ -68,6 +75,11 @@ ModelConfig parse_config(std::string_view text) {
     required(object, "", "sample_rate", config.sample_rate);
     optional(object, "", "channels", config.channels);
     read_stack(object, "", config);
+    if (version >= 2) {
+        read_blocks(object, "", config);
+        optional(object, "", "fir_in", config.fir_in);
+        optional(object, "", "fir_out", config.fir_out);
+    }
     optional(object, "", "final_norm", config.final_norm);
     optional(object, "", "skip", config.skip);
     optional(object, "", "output_peak", config.output_peak);
@@ -90,6 +102,9 @@ std::string config_text(const ModelConfig& config) {
         {"channels", config.channels},
     };
     write_stack(config, object);
+    write_blocks(config, object);
+    if (config.fir_in > 0) object["fir_in"] = config.fir_in;
+    if (config.fir_out > 0) object["fir_out"] = config.fir_out;
     object["final_norm"] = config.final_norm;
     object["skip"] = config.skip;
     if (config.output_peak != 0.0f) object["output_peak"] = config.output_peak;
@@ -127,16 +142,75 @@ void fields::check_stack(const ModelConfig& config, const std::string& prefix) {
     check_range(prefix + "d_conv", config.d_conv, 1, 64);
     check_range(prefix + "expand", config.expand, 1, 16);
     check_range(prefix + "dt_rank", config.dt_rank, 1, 1024);
+    check_per_layer(prefix + "blocks", config.blocks.size(), config.n_layers);
+    check_per_layer(prefix + "dilations", config.dilations.size(), config.n_layers);
+    if (config.d_state % 2 != 0 && !config.all_blocks(BlockKind::selective))
+        fail(prefix + "d_state", "is odd; rotating and time-invariant blocks have complex states, two numbers each");
+    constexpr int longest_history = 16384;
+    for (const int dilation : config.dilations) {
+        check_range(prefix + "dilations", dilation, 1, longest_history);
+        if (dilation * (config.d_conv - 1) > longest_history)
+            fail(prefix + "dilations", "makes a convolution reach back more than " + std::to_string(longest_history) + " samples");
+    }
+}
+
+namespace {
+
+bool needs_version_2(const ModelConfig& config) {
+    return !config.all_blocks(BlockKind::selective) || config.dilations != std::vector<int>(config.dilations.size(), 1);
+}
+
+BlockKind block_kind(const json& value, const std::string& field) {
+    std::string text;
+    fields::read(value, field, text);
+    for (const BlockKind kind : kernels::block_kinds)
+        if (text == kernels::block_kind_name(kind)) return kind;
+    fail(field, "is " + printable(text) + "; it must be \"selective\", \"rotating\" or \"time_invariant\"");
+}
+
+/// One value for all layers, or a list of one for each.
+template <class T, class Read>
+void read_per_layer(const json& object, const std::string& prefix, const char* key, std::vector<T>& out, const Read& read_one) {
+    const json* value = find(object, key);
+    if (!value) return;
+    out.clear();
+    if (!value->is_array()) return out.push_back(read_one(*value, prefix + key));
+    for (const json& one : *value) out.push_back(read_one(one, prefix + key + "[" + std::to_string(out.size()) + "]"));
+}
+
+} // namespace
+
+void fields::read_blocks(const json& object, const std::string& prefix, ModelConfig& config) {
+    read_per_layer(object, prefix, "blocks", config.blocks, block_kind);
+    read_per_layer(object, prefix, "dilations", config.dilations, [](const json& value, const std::string& field) {
+        int dilation = 1;
+        read(value, field, dilation);
+        return dilation;
+    });
+}
+
+void fields::write_blocks(const ModelConfig& config, nlohmann::ordered_json& object) {
+    if (!needs_version_2(config)) return;
+    nlohmann::ordered_json kinds = nlohmann::ordered_json::array();
+    for (const BlockKind kind : config.blocks) kinds.push_back(kernels::block_kind_name(kind));
+    object["blocks"] = kinds.size() == 1 ? kinds[0] : kinds;
+    if (config.dilations.size() == 1) object["dilations"] = config.dilations[0];
+    else object["dilations"] = config.dilations;
+}
+
+int format_version(const ModelConfig& config) {
+    return needs_version_2(config) || config.fir_in > 0 || config.fir_out > 0 ? 2 : 1;
 }
 
 void check_config(const ModelConfig& config) {
     if (config.kind != "effect") {
         fail("kind", "is " + printable(config.kind) + "; this version of serpent plays \"effect\" models only");
     }
-    if (!config.selective) fail("selective", "is false; the layers of an effect are selective");
     check_range("sample_rate", config.sample_rate, 1000, 768000);
     check_range("channels", config.channels, 1, 64);
     check_stack(config, "");
+    check_range("fir_in", config.fir_in, 0, longest_fir);
+    check_range("fir_out", config.fir_out, 0, longest_fir);
     check_output_peak(config.output_peak);
     check_controls(config.controls);
 }

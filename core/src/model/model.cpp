@@ -25,9 +25,9 @@ std::vector<TensorRef> tensors_of(const Model& model) {
 
 Model Model::parse(std::span<const std::byte> bytes, std::string_view source) try {
     const Safetensors file = parse_safetensors(bytes);
-    check_format(file.metadata);
+    const int version = check_format(file.metadata);
     Model model;
-    model.config = parse_config(file.metadata.at("config"));
+    model.config = parse_config(file.metadata.at("config"), version);
     model.metadata = metadata_from(file.metadata);
     TensorMap found;
     for (const TensorView& tensor : file.tensors) found[tensor.name] = tensor;
@@ -53,7 +53,7 @@ void Model::save(const std::filesystem::path& path, TensorType type) const {
     std::vector<std::byte> bytes;
     try {
         validate();
-        bytes = write_safetensors(texts_from(metadata, config_text(config)), tensors_of(*this), type);
+        bytes = write_safetensors(texts_from(metadata, config_text(config), format_version(config)), tensors_of(*this), type);
     } catch (const Error& error) {
         throw Error("cannot write " + path.string() + ": " + error.what());
     }
@@ -71,23 +71,12 @@ std::size_t Model::parameter_count() const {
     return count;
 }
 
-std::size_t layer_macs(const ModelConfig& config) {
-    const auto size = [](int value) { return static_cast<std::size_t>(value); };
-    const std::size_t d_model = size(config.d_model), d_inner = size(config.d_inner()), states = size(config.d_state),
-                      rank = size(config.dt_rank);
-    const std::size_t convolution = d_inner * size(config.d_conv), in_and_out = 3 * d_inner * d_model;
-    // Per complex state: q h (4), b x, C h (2). Per channel: D x and the gate.
-    if (!config.selective) return in_and_out + convolution + 7 * d_inner * (states / 2) + 2 * d_inner;
-    const std::size_t projections = in_and_out + d_inner * (rank + 2 * states) + d_inner * rank;
-    // Per state: decay of h, its input, C h. Per channel: dt x, D x and the gate.
-    const std::size_t scan = 3 * d_inner * states + 3 * d_inner;
-    return projections + convolution + scan;
-}
-
 std::size_t Model::macs_per_sample() const {
     const auto size = [](int value) { return static_cast<std::size_t>(value); };
-    const std::size_t ends = 2 * size(config.channels) * size(config.d_model) + (config.skip ? size(config.channels) : 0);
-    return ends + size(config.n_layers) * layer_macs(config);
+    const std::size_t filters = size(config.fir_in) + size(config.fir_out);
+    std::size_t sum = size(config.channels) * (2 * size(config.d_model) + (config.skip ? 1 : 0) + filters);
+    for (int l = 0; l < config.n_layers; ++l) sum += config.block(l).macs();
+    return sum;
 }
 
 } // namespace serpent

@@ -15,7 +15,6 @@ namespace {
 
 constexpr float max_a_log = 40.0f;  // exp(A_log), dt exp(A_log) and B x / exp(A_log) stay well inside float32
 constexpr const char* format_name = "serpent";
-constexpr const char* format_version = "1";
 
 std::size_t elements(const TensorRef& tensor) {
     std::size_t product = 1;
@@ -61,14 +60,14 @@ Metadata metadata_from(Texts texts) {
     return m;
 }
 
-Texts texts_from(const Metadata& m, const std::string& config) {
+Texts texts_from(const Metadata& m, const std::string& config, int version) {
     Texts texts = m.other;
     const auto put = [&](const char* key, const std::string& text) {
         texts.erase(key);  // the named fields win over an entry of the same name in `other`
         if (!text.empty()) texts[key] = text;
     };
     put("format", format_name);
-    put("format_version", format_version);
+    put("format_version", std::to_string(version));
     put("config", config);
     put("name", m.name);
     put("author", m.author);
@@ -83,7 +82,7 @@ Texts texts_from(const Metadata& m, const std::string& config) {
     return valid;
 }
 
-void check_format(const Texts& texts) {
+int check_format(const Texts& texts) {
     const auto value = [&](const char* key) {
         const auto found = texts.find(key);
         return found == texts.end() ? std::string() : found->second;
@@ -92,11 +91,13 @@ void check_format(const Texts& texts) {
         throw Error("not a Serpent model: the __metadata__ entry \"format\" must be \"serpent\" "
                     "(`serpent import` reads public Mamba checkpoints)");
     }
-    if (value("format_version") != format_version) {
-        throw Error("__metadata__ entry \"format_version\" is " + printable(value("format_version")) +
-                    "; this version of serpent reads \"1\" only");
+    const std::string version = value("format_version");
+    if (version != "1" && version != "2") {
+        throw Error("__metadata__ entry \"format_version\" is " + printable(version) +
+                    "; this version of serpent reads \"1\" and \"2\"");
     }
     if (!texts.contains("config")) throw Error("the __metadata__ entry \"config\" is missing");
+    return version == "1" ? 1 : 2;
 }
 
 void check_values(const TensorRef& tensor) {

@@ -13,18 +13,15 @@ namespace serpent {
 
 using Texts = std::map<std::string, std::string>;
 
-/// Throws Error unless the texts are those of a Serpent model of this version, with a config.
-void check_format(const Texts& texts);
+/// The format's version. Throws Error unless the texts are those of a Serpent model of a version known here, with a config.
+int check_format(const Texts& texts);
 
 /// The texts for people; throws Error when one that should be a number is not.
 Metadata metadata_from(Texts texts);
-Texts texts_from(const Metadata& metadata, const std::string& config);
+Texts texts_from(const Metadata& metadata, const std::string& config, int version);
 
 /// Throws Error naming the tensor whose size or values are out of bounds.
 void check_values(const TensorRef& tensor);
-
-/// Multiply-accumulates of one layer, per step.
-std::size_t layer_macs(const ModelConfig& config);
 
 /// Why `bytes` are no model: another kind of file, if they are known to be one, or else `reason`.
 std::string why_no_model(std::span<const std::byte> bytes, const std::string& reason);

@@ -18,12 +18,19 @@ public:
 
     /// At the last solve().
     const TimeConstants& time_constants() const noexcept { return time_constants_; }
-    /// dt |A| of every state at the last solve(): [n_layers][d_inner][d_state], 1 / samples.
+    /// dt |A| of every state at the last solve(), 1 / samples: [d_inner][d_state] of each layer; in rotating blocks the first half of
+    /// a channel's holds, one for each pair, and the rest repeats it.
     std::span<const double> decays() const noexcept { return decays_; }
 
 private:
-    void solve_layer(std::size_t layer, const Film& film, State& state) noexcept;
-    void solve_scan(std::size_t layer, State& state) noexcept;
+    /// conv, h, h_low, decays: where the layer's begin.
+    void solve_layer(std::size_t layer, const Film& film, float* conv, float* h, float* h_low, double* decays) noexcept;
+    void solve_scan(std::size_t layer, float* h, float* h_low, double* decays) noexcept;
+    void solve_oscillators(std::size_t layer, float* h, float* h_low, double* decays) noexcept;
+    void solve_output(State& state) noexcept;
+    void solve_rotation(std::size_t layer, float* h, float* h_low, double* decays) noexcept;
+    void note_decay(double decay) noexcept;
+    double time_step(const LayerWeights& weights, std::size_t channel) const noexcept;
 
     const Model& model_;
     std::vector<double> stream_, normed_, x_, gate_, projected_, y_, decays_;

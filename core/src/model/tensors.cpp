@@ -3,71 +3,88 @@
 
 namespace serpent {
 
-void add_layer(const ModelConfig& config, const std::string& prefix, LayerWeights& w, std::vector<TensorRef>& list) {
-    const auto size = [](int value) { return static_cast<std::size_t>(value); };
-    const std::size_t d_model = size(config.d_model), d = size(config.d_inner()), states = size(config.d_state),
-                      taps = size(config.d_conv), rank = size(config.dt_rank);
-    const std::size_t projected = rank + 2 * states;
-    const std::string mixer = prefix + "mixer.";
-    std::vector<std::size_t> decays = {d, states};
-    if (config.a == DecayShape::tied) decays = {d};
-    list.insert(list.end(), {
-        {prefix + "norm.weight", {d_model}, &w.norm},
-        {mixer + "in_proj.weight", {2 * d, d_model}, &w.in_proj},
-        {mixer + "conv1d.weight", {d, 1, taps}, &w.conv_weight},
-        {mixer + "conv1d.bias", {d}, &w.conv_bias},
-    });
-    if (!config.selective) {
-        const std::size_t pairs = states / 2;
-        list.insert(list.end(), {
-            {mixer + "A_log", {d, pairs}, &w.A_log},
-            {mixer + "A_imag", {d, pairs}, &w.A_imag},
-            {mixer + "C", {d, pairs, 2}, &w.C},
-            {mixer + "D", {d}, &w.D},
-            {mixer + "out_proj.weight", {d_model, d}, &w.out_proj},
-            {mixer + "in_proj.bias", {2 * d}, &w.in_proj_bias, true},
-            {mixer + "out_proj.bias", {d_model}, &w.out_proj_bias, true},
-        });
-        return;
-    }
-    list.insert(list.end(), {
-        {mixer + "x_proj.weight", {projected, d}, &w.x_proj},
-        {mixer + "dt_proj.weight", {d, rank}, &w.dt_proj},
-        {mixer + "dt_proj.bias", {d}, &w.dt_proj_bias},
-        {mixer + "A_log", decays, &w.A_log},
-        {mixer + "D", {d}, &w.D},
-        {mixer + "out_proj.weight", {d_model, d}, &w.out_proj},
-        {mixer + "in_proj.bias", {2 * d}, &w.in_proj_bias, true},
-        {mixer + "x_proj.bias", {projected}, &w.x_proj_bias, true},
-        {mixer + "out_proj.bias", {d_model}, &w.out_proj_bias, true},
-    });
-    if (!config.controls.empty()) {
-        list.push_back({prefix + "film.weight", {2 * d_model, size(film_hidden)}, &w.film_weight});
-        list.push_back({prefix + "film.bias", {2 * d_model}, &w.film_bias});
+namespace {
+
+template <class T>
+T of_layer(const std::vector<T>& values, int l) {
+    return values.size() == 1 ? values.front() : values[static_cast<std::size_t>(l)];
+}
+
+} // namespace
+
+kernels::BlockShape ModelConfig::block(int l) const noexcept {
+    kernels::BlockShape shape;
+    shape.kind = of_layer(blocks, l);
+    shape.d_model = d_model, shape.d_inner = d_inner(), shape.d_state = d_state, shape.dt_rank = dt_rank;
+    shape.d_conv = d_conv, shape.dilation = of_layer(dilations, l);
+    shape.tied = a == DecayShape::tied, shape.ema = b_bar == BBar::ema;
+    shape.film_hidden = controls.empty() ? 0 : film_hidden;
+    return shape;
+}
+
+bool ModelConfig::all_blocks(BlockKind wanted) const noexcept {
+    for (const BlockKind block : blocks)
+        if (block != wanted) return false;
+    return true;
+}
+
+void add_layer(const kernels::BlockShape& shape, const std::string& prefix, LayerWeights& weights, std::vector<TensorRef>& list) {
+    for (const kernels::BlockTensor& tensor : kernels::block_tensors(shape.kind)) {
+        if (tensor.decay_class == kernels::DecayClass::film && shape.film_hidden == 0) continue;
+        std::vector<std::size_t> sizes;
+        for (const int size : tensor.shape(shape))
+            if (size > 0) sizes.push_back(static_cast<std::size_t>(size));
+        list.push_back({prefix + tensor.name, std::move(sizes), &weights[tensor.field], tensor.optional, tensor.decay_class, tensor.transform});
     }
 }
 
 std::vector<TensorRef> tensors(const ModelConfig& config, Weights& weights) {
-    const auto channels = static_cast<std::size_t>(config.channels), d_model = static_cast<std::size_t>(config.d_model);
-    const auto layers = static_cast<std::size_t>(config.n_layers);
+    using kernels::DecayClass;
+    const auto size = [](int value) { return static_cast<std::size_t>(value); };
+    const std::size_t channels = size(config.channels), d_model = size(config.d_model), layers = size(config.n_layers);
     if (weights.layers.size() != layers) weights.layers.resize(layers);
     std::vector<TensorRef> list = {
-        {"encoder.weight", {d_model, channels}, &weights.encoder_weight},
+        {"encoder.weight", {d_model, channels}, &weights.encoder_weight, false, DecayClass::matrix},
         {"encoder.bias", {d_model}, &weights.encoder_bias},
     };
+    if (config.fir_in > 0) list.push_back({"fir_in.weight", {channels, size(config.fir_in)}, &weights.fir_in});
     if (!config.controls.empty()) {
         const std::size_t hidden = film_hidden;
-        list.push_back({"film.hidden.weight", {hidden, config.controls.size()}, &weights.film_hidden_weight});
-        list.push_back({"film.hidden.bias", {hidden}, &weights.film_hidden_bias});
+        list.push_back({"film.hidden.weight", {hidden, config.controls.size()}, &weights.film_hidden_weight, false, DecayClass::film});
+        list.push_back({"film.hidden.bias", {hidden}, &weights.film_hidden_bias, false, DecayClass::film});
     }
-    for (std::size_t i = 0; i < layers; ++i) {
-        add_layer(config, "layers." + std::to_string(i) + ".", weights.layers[i], list);
-    }
+    for (int l = 0; l < config.n_layers; ++l) add_layer(config.block(l), "layers." + std::to_string(l) + ".", weights.layers[size(l)], list);
     if (config.final_norm) list.push_back({"norm_f.weight", {d_model}, &weights.norm_f});
-    list.push_back({"decoder.weight", {channels, d_model}, &weights.decoder_weight});
+    list.push_back({"decoder.weight", {channels, d_model}, &weights.decoder_weight, false, DecayClass::matrix});
     list.push_back({"decoder.bias", {channels}, &weights.decoder_bias});
     if (config.skip) list.push_back({"skip", {channels}, &weights.skip});
+    if (config.fir_out > 0) list.push_back({"fir_out.weight", {channels, size(config.fir_out)}, &weights.fir_out});
     return list;
+}
+
+kernels::ModelShape model_shape(const ModelConfig& config) {
+    kernels::ModelShape shape;
+    shape.channels = config.channels;
+    for (int l = 0; l < config.n_layers; ++l) shape.blocks.push_back(config.block(l));
+    shape.fir_in = config.fir_in, shape.fir_out = config.fir_out;
+    shape.output_peak = config.output_peak;
+    return shape;
+}
+
+kernels::WeightPointers weight_pointers(const Weights& weights) {
+    const auto pointer = [](const std::vector<float>& tensor) { return tensor.empty() ? nullptr : tensor.data(); };
+    kernels::WeightPointers to;
+    to.encoder_weight = pointer(weights.encoder_weight), to.encoder_bias = pointer(weights.encoder_bias);
+    to.norm_f = pointer(weights.norm_f), to.skip = pointer(weights.skip);
+    to.decoder_weight = pointer(weights.decoder_weight), to.decoder_bias = pointer(weights.decoder_bias);
+    to.film_hidden_weight = pointer(weights.film_hidden_weight), to.film_hidden_bias = pointer(weights.film_hidden_bias);
+    to.fir_in = pointer(weights.fir_in), to.fir_out = pointer(weights.fir_out);
+    for (const LayerWeights& layer : weights.layers) {
+        auto& pointers = to.layers.emplace_back();
+        for (std::size_t i = 0; i < std::size(LayerWeights::members); ++i)
+            pointers.*std::remove_reference_t<decltype(pointers)>::members[i] = pointer(layer.*LayerWeights::members[i]);
+    }
+    return to;
 }
 
 } // namespace serpent

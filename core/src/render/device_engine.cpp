@@ -2,7 +2,7 @@
 #include "render/render_engine.h"
 
 #include "serpent/kernels/device_render.h"
-#include "stream/live_weights.h"
+#include "model/tensors.h"
 
 namespace serpent {
 namespace {
@@ -42,7 +42,7 @@ private:
     static kernels::DeviceRenderer make(const Model& model, const RendererOptions& options) {
         const Film f = model.config.controls.empty() ? Film{} : film(model, options.controls);
         const bool with_film = !f.scale.empty();
-        return {live_config(model.config), live_weights(model.weights), with_film ? f.scale.data() : nullptr,
+        return {model_shape(model.config), weight_pointers(model.weights), with_film ? f.scale.data() : nullptr,
                 with_film ? f.shift.data() : nullptr};
     }
 

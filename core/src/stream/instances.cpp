@@ -4,7 +4,7 @@
 #include "model/isa.h"
 #include "model/film.h"
 #include "serpent/errors.h"
-#include "stream/live_weights.h"
+#include "model/tensors.h"
 
 #include <algorithm>
 #include <cmath>
@@ -22,7 +22,7 @@ constexpr double control_ramp_s = 0.010;  // short enough to feel immediate, lon
 std::vector<kernels::LiveEngine> make_engines(const Model& model, kernels::Isa isa, int instances, int per_engine) {
     std::vector<kernels::LiveEngine> engines;
     for (int left = instances; left > 0; left -= per_engine)
-        engines.emplace_back(live_config(model.config), live_weights(model.weights),
+        engines.emplace_back(model_shape(model.config), weight_pointers(model.weights),
                              kernels::LiveOptions{.isa = isa, .instances = std::min(left, per_engine)});
     return engines;
 }

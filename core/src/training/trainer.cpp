@@ -207,7 +207,7 @@ void Trainer::Impl::reduce_gradient() {
     }
     std::size_t at = 0;
     for (const TensorRef& t : tensors(s.net.config, s.net.weights)) {
-        if (t.name.ends_with("A_log"))
+        if (t.transform == kernels::Transform::decay)
             for (std::size_t i = 0; i < t.data->size(); ++i) gradient[at + i] *= -std::exp((*t.data)[i]);
         at += t.data->size();
     }

@@ -43,9 +43,11 @@ TrainerState fresh_state(const TrainingSet& data, TrainOptions options) {
 }
 
 double weight_decay_of(const TrainSchedule& schedule, const TensorRef& tensor) {
-    if (tensor.name.find("film.") != std::string::npos) return schedule.film_weight_decay;
-    const bool matrix = tensor.shape.size() > 1 && !tensor.name.ends_with("A_log");
-    return matrix ? schedule.weight_decay : 0.0;
+    switch (tensor.decay_class) {
+    case kernels::DecayClass::film: return schedule.film_weight_decay;
+    case kernels::DecayClass::matrix: return schedule.weight_decay;
+    default: return 0.0;
+    }
 }
 
 double learning_rate(const TrainerState& s) {

@@ -3,7 +3,7 @@
 #include "model/example_model.h"
 #include "serpent/kernels/device_render.h"
 #include "serpent/training.h"
-#include "stream/live_weights.h"
+#include "model/tensors.h"
 
 #include <chrono>
 #include <cmath>
@@ -67,7 +67,7 @@ double floor_rate(const ModelConfig& c, const Machine& machine) {
 }
 
 double device_rate(const Model& model, std::size_t n, bool fused) {
-    kernels::DeviceRenderer renderer(live_config(model.config), live_weights(model.weights), nullptr, nullptr,
+    kernels::DeviceRenderer renderer(model_shape(model.config), weight_pointers(model.weights), nullptr, nullptr,
                                      {.block_samples = n, .fused = fused});
     const kernels::DeviceBuffer in = random_buffer(n, -0.5, 0.5, 1);
     kernels::DeviceBuffer out(n);
@@ -75,7 +75,7 @@ double device_rate(const Model& model, std::size_t n, bool fused) {
 }
 
 double host_rate(const Model& model, std::size_t n) {
-    kernels::DeviceRenderer renderer(live_config(model.config), live_weights(model.weights), nullptr, nullptr);
+    kernels::DeviceRenderer renderer(model_shape(model.config), weight_pointers(model.weights), nullptr, nullptr);
     std::vector<float> audio(n, 0.1f);
     test::Random random(2);
     for (float& v : audio) v = static_cast<float>(random.uniform(-0.5, 0.5));

@@ -24,7 +24,7 @@ struct DeviceRenderOptions {
 class DeviceRenderer {
 public:
     /// film_scale, film_shift: (n_layers, d_model), or null for 1 and 0.
-    DeviceRenderer(const LiveConfig& config, const LiveWeights& weights, const float* film_scale, const float* film_shift,
+    DeviceRenderer(const ModelShape& config, const WeightPointers& weights, const float* film_scale, const float* film_shift,
                    const DeviceRenderOptions& options = {});
     ~DeviceRenderer();
     DeviceRenderer(DeviceRenderer&&) noexcept;

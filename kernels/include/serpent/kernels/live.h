@@ -15,6 +15,7 @@
 // Source  Gu and Dao, "Mamba" (2023), equation 2 and figure 3; the expm1 form: docs/architecture.md, numerics.
 #pragma once
 
+#include "serpent/kernels/block.h"
 #include "serpent/kernels/isa.h"
 
 #include <memory>
@@ -25,33 +26,6 @@ namespace serpent::kernels {
 /// Most samples of one LiveEngine::process() call: enough to share weights and overlap samples, few enough that a callback
 /// finds its data in few cache lines (nano, 64 samples: 317; with 32 a third more, and no faster).
 inline constexpr int live_block = 16;
-
-struct LiveConfig {
-    int channels = 1, d_model = 0, d_inner = 0, d_state = 0, d_conv = 0, dt_rank = 0, n_layers = 0;
-    bool tied = false;  ///< A_log is (d_inner), else (d_inner, d_state)
-    bool ema = false;   ///< else euler
-    float output_peak = 0.0f;  ///< what the output is bound by (twice this at most); 0: not bound
-};
-
-/// Row-major, in PyTorch's shapes; read by the constructor of LiveEngine only. The three biases of the projections may
-/// be null.
-struct LiveLayerWeights {
-    const float* norm = nullptr;                                      // (d_model)
-    const float *in_proj = nullptr, *in_proj_bias = nullptr;          // (2 d_inner, d_model), x first; (2 d_inner)
-    const float *conv_weight = nullptr, *conv_bias = nullptr;         // (d_inner, 1, d_conv); (d_inner)
-    const float *x_proj = nullptr, *x_proj_bias = nullptr;            // (dt_rank + 2 d_state, d_inner): dt, B, C
-    const float *dt_proj = nullptr, *dt_proj_bias = nullptr;          // (d_inner, dt_rank); (d_inner)
-    const float *A_log = nullptr, *D = nullptr;                       // (d_inner, d_state) or (d_inner); (d_inner)
-    const float *out_proj = nullptr, *out_proj_bias = nullptr;        // (d_model, d_inner); (d_model)
-};
-
-struct LiveWeights {
-    const float *encoder_weight = nullptr, *encoder_bias = nullptr;   // (d_model, channels); (d_model)
-    std::vector<LiveLayerWeights> layers;
-    const float* norm_f = nullptr;                                    // (d_model); null: no final norm
-    const float *decoder_weight = nullptr, *decoder_bias = nullptr;   // (channels, d_model); (channels)
-    const float* skip = nullptr;                                      // (channels); null: none
-};
 
 struct LiveOptions {
     Isa isa = default_isa();
@@ -64,7 +38,7 @@ struct LiveOptions {
 class LiveEngine {
 public:
     /// Throws std::invalid_argument when the ISA is not available or does not run that many instances.
-    LiveEngine(const LiveConfig& config, const LiveWeights& weights, const LiveOptions& options = {});
+    LiveEngine(const ModelShape& shape, const WeightPointers& weights, const LiveOptions& options = {});
     ~LiveEngine();
     LiveEngine(LiveEngine&&) noexcept;
     LiveEngine& operator=(LiveEngine&&) noexcept;

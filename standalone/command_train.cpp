@@ -21,15 +21,15 @@ constexpr const char* examples =
     "Examples:\n"
     "  serpent signal -o dry.wav                        a signal to play through the gear while recording it\n"
     "  serpent train dry.wav wet.wav -o amp.safetensors --minutes 10\n"
-    "  serpent train dry.wav wet.wav -o comp.safetensors --preset nano --memory 2      a compressor with a release of 1 s\n"
+    "  serpent train dry.wav wet.wav -o comp.safetensors --memory 2      a compressor that lets go within 2 s\n"
     "  serpent train dry.wav wet.wav -o amp.safetensors --resume       goes on where Ctrl-C or a power cut ended it\n"
     "  serpent train --takes knobs.json -o pedal.safetensors           one model with knobs\n"
     "\n"
     "Dry is what went into the gear, wet what came out, same rate, at least some seconds, better three minutes. The delay\n"
     "of the recording is found and removed. Beside the model appears a report, MODEL.html: look and listen before you\n"
     "keep it. Play as loud as you will later: louder than the recordings, a model rounds off, and stays within 6 dB of\n"
-    "their peak. Presets: nano (4 layers) is the cheapest to play, standard (6) suits overdrives and fuzzes, max has 8. For\n"
-    "a compressor say with --memory how many seconds it takes to let go.\n";
+    "their peak. What the training needs to know of the gear it finds out: whether it rides its gain, as compressors do, and\n"
+    "how long it remembers. Presets: nano is the cheapest to play, standard suits nearly everything, max is the closest.\n";
 
 struct Arguments {
     fs::path dry, wet, takes;
@@ -43,19 +43,32 @@ struct Arguments {
     serpent::Metadata metadata;
 };
 
+serpent::Device device_of(const Arguments& a) {
+    return a.device == "cpu" ? serpent::Device::cpu : a.device == "cuda" ? serpent::Device::cuda : serpent::Device::automatic;
+}
+
+serpent::TrainOptions options_of(const Arguments& a) {
+    serpent::TrainOptions options = serpent::train_preset(a.preset);
+    options.seed = a.seed;
+    options.threads = a.threads;
+    options.device = device_of(a);
+    if (!a.config_json.empty()) override_config(options, a.config_json);
+    return options;
+}
+
+/// A model with a filter at its output can be as late as the gear is by itself.
 serpent::TrainingData load_data(const Arguments& a) {
+    constexpr int longest_own_latency_samples = 128;
+    serpent::TrainingDataOptions data = a.data;
+    data.own_latency_samples = std::min(longest_own_latency_samples, options_of(a).config.fir_out / 2);
     if (!a.takes.empty()) {
         if (!a.dry.empty()) throw serpent::Error("give either DRY and WET or --takes FILE, not both");
-        return serpent::load_takes(serpent::TakesFile::load(a.takes), a.data);
+        return serpent::load_takes(serpent::TakesFile::load(a.takes), data);
     }
     if (a.dry.empty() || a.wet.empty()) throw serpent::Error("give a DRY and a WET recording, or --takes FILE.json");
     std::optional<std::pair<fs::path, fs::path>> valid;
     if (!a.valid.empty()) valid = {a.valid[0], a.valid[1]};
-    return serpent::load_pair(a.dry, a.wet, valid, a.data);
-}
-
-serpent::Device device_of(const Arguments& a) {
-    return a.device == "cpu" ? serpent::Device::cpu : a.device == "cuda" ? serpent::Device::cuda : serpent::Device::automatic;
+    return serpent::load_pair(a.dry, a.wet, valid, data);
 }
 
 /// A new run with its number of steps decided, or the one that the checkpoint holds.
@@ -65,12 +78,9 @@ serpent::Trainer make_trainer(const Arguments& a, const std::shared_ptr<const se
         std::cerr << "resuming at step " << trainer.steps_done() << " of " << trainer.options().schedule.steps << '\n';
         return trainer;
     }
-    serpent::TrainOptions options = serpent::train_preset(a.preset);
-    options.seed = a.seed;
-    options.threads = a.threads;
-    options.device = device_of(a);
+    serpent::TrainOptions options = options_of(a);
     if (a.memory_s) set_memory(options, *a.memory_s);
-    if (!a.config_json.empty()) override_config(options, a.config_json);
+    else for (const std::string& note : suit_to_gear(options, *set)) std::cerr << "  " << note << '\n';
     if (!a.schedule_json.empty()) override_schedule(options, a.schedule_json);
     if (a.epochs) {
         std::size_t samples = 0;
@@ -140,7 +150,7 @@ CLI::App* add_train_command(CLI::App& app) {
     command->add_option("--preset", a->preset, "nano, standard (the default) or max")->type_name("NAME")
         ->check(CLI::IsMember(serpent::train_preset_names()).description(""));
     command->add_option("--memory", a->memory_s,
-                        "How many seconds the device remembers: a compressor's release, sag (default: 4 for max, else none to speak of)")
+                        "How many seconds the device remembers, a compressor's release, say (default: found out)")
         ->type_name("S");
     auto* minutes = command->add_option("--minutes", a->minutes, "How long to train (default 10); steps are fixed at the start")
         ->type_name("M")->check(CLI::PositiveNumber.description(""));

@@ -19,7 +19,7 @@ Model load(const std::string& path) { return Model::load(std::string(SERPENT_TES
 TEST_CASE("reference model: golden models from a zero state", "[golden]") {
     for (const char* name : {"mamba_reference_16_32_16_4", "tied_ema_8_16_4_4", "slow_ema_8_16_8_2",
                              "odd_widths_5_10_3_3", "film_8_16_4_2", "stereo_6_12_4_2", "f16_8_8_4_3", "bf16_8_8_4_3",
-                             "tied_euler_8_16_4_2"}) {
+                             "tied_euler_8_16_4_2", "rotating_8_8_4_6", "mixed_6_12_6_4"}) {
         const std::string base = std::string("models/") + name;
         GoldenWav in(base + "_in.wav"), expected(base + "_out.wav");
         if (name == std::string("mamba_reference_16_32_16_4")) { // 2,000 exponentials per sample: a third of it will do
@@ -43,7 +43,7 @@ TEST_CASE("reference model: golden controls away from their defaults", "[golden]
 
 TEST_CASE("reference model: agrees with an implementation that shares no code with it", "[reference]") {
     for (const char* name :
-         {"film_8_16_4_2", "stereo_6_12_4_2", "f16_8_8_4_3", "bf16_8_8_4_3", "tied_euler_8_16_4_2"}) {
+         {"film_8_16_4_2", "stereo_6_12_4_2", "f16_8_8_4_3", "bf16_8_8_4_3", "tied_euler_8_16_4_2", "rotating_8_8_4_6"}) {
         const std::string base = std::string("models/") + name;
         const Model model = load(base + ".safetensors");
         const GoldenWav in(base + "_in.wav");

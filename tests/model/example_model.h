@@ -31,6 +31,18 @@ inline ModelConfig full_config() {
     return config;
 }
 
+/// What version 2 of the format adds, all of it: kinds and dilations that differ from layer to layer, filters at both ends.
+inline ModelConfig resonant_config() {
+    ModelConfig config = full_config();
+    config.n_layers = 4;
+    config.d_state = 4;
+    config.blocks = {BlockKind::rotating, BlockKind::selective, BlockKind::time_invariant, BlockKind::rotating};
+    config.dilations = {1, 4, 3, 17};
+    config.fir_in = 5;
+    config.fir_out = 12;
+    return config;
+}
+
 /// Uniform weights that keep every signal of order 1; with `slowest_samples` the time constants are spread
 /// log-uniformly from 2 samples to that.
 inline Model random_model(const ModelConfig& config, bool with_biases = true, double slowest_samples = 100.0) {
@@ -49,7 +61,8 @@ inline Model random_model(const ModelConfig& config, bool with_biases = true, do
         for (std::size_t i = 0; i < count; ++i) {
             double value = uniform(-bound, bound);
             if (tensor.name.ends_with("norm.weight")) value = uniform(0.5, 1.5);
-            if (tensor.name.ends_with("A_log")) value = uniform(-0.5, 0.5);
+            const bool time_invariant = tensor.name.ends_with("A_log") && tensor.transform == kernels::Transform::none;
+            if (tensor.name.ends_with("A_log")) value = uniform(-0.5, 0.5) - (time_invariant ? 3.0 : 0.0);
             if (tensor.name.ends_with("A_imag")) value = uniform(-3.0, 3.0);
             // softplus(log(expm1(dt))) = dt
             if (tensor.name.ends_with("dt_proj.bias")) {

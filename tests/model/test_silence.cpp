@@ -30,7 +30,7 @@ double distance(const std::vector<float>& a, const std::vector<double>& b) {
 
 const char* const golden_names[] = {"mamba_reference_16_32_16_4", "odd_widths_5_10_3_3", "slow_ema_8_16_8_2",
                                     "tied_ema_8_16_4_4", "film_8_16_4_2", "stereo_6_12_4_2", "f16_8_8_4_3",
-                                    "bf16_8_8_4_3", "tied_euler_8_16_4_2"};
+                                    "bf16_8_8_4_3", "tied_euler_8_16_4_2", "rotating_8_8_4_6", "mixed_6_12_6_4"};
 
 } // namespace
 
@@ -46,6 +46,9 @@ TEST_CASE("the silence state is a fixed point") {
             config.controls.clear();
             config.d_conv = 1;
             models.push_back(random_model(config, false, 96000.0));
+            config = resonant_config();
+            config.a = a;
+            models.push_back(random_model(config, true, 96000.0));
         }
     }
     for (const Model& model : models) {

@@ -25,6 +25,7 @@ struct TrainingTake {
 
 struct TrainingSet {
     int sample_rate = 48000;  ///< Hz
+    int delay_samples = 0;    ///< by which the wet begins behind the dry: the gear's own. Where a model's output filter starts from
     std::vector<Control> controls;
     std::vector<TrainingTake> train, valid;  ///< valid chooses the weights that are kept; never train on it
 };
@@ -74,6 +75,9 @@ std::vector<std::string> train_preset_names();
 /// time constants up to that, longer segments and stretches of the recording, and most stretches begun with the state that
 /// the model had there. Throws Error for other values.
 void set_memory(TrainOptions& options, double seconds);
+/// Looks at how the gear answers the recordings and suits `options` to it, as far as that matters: gear that rides its gain gets the
+/// memory it needs (set_memory). Returns what was found, a sentence each. Throws Error as Trainer does.
+std::vector<std::string> suit_to_gear(TrainOptions& options, const TrainingSet& data);
 /// Merges JSON text into the model config or the schedule, for experiments: {"d_model": 16}. Throws Error on a bad key.
 void override_config(TrainOptions& options, const std::string& json);
 void override_schedule(TrainOptions& options, const std::string& json);

@@ -13,9 +13,9 @@
 namespace serpent {
 namespace {
 
-/// The presets differ in depth alone: eight channels fill a vector of AVX2, and a stereo pair one of AVX-512, so that the
-/// second channel is nearly free there.
-ModelConfig narrow(int layers) {
+/// Blocks that ring, between two filters (docs/benchmarks.md, "Choosing the presets"). The presets differ in depth: eight channels fill
+/// a vector of AVX2, and a stereo pair one of AVX-512, so that the second channel is nearly free there.
+ModelConfig resonant(int layers) {
     ModelConfig c;
     c.d_model = 8;
     c.expand = 1;
@@ -24,8 +24,24 @@ ModelConfig narrow(int layers) {
     c.dt_rank = 1;
     c.b_bar = BBar::ema;
     c.skip = true;
-    c.final_norm = false;  // gain that is ridden comes out better so, compressors and valve amps alike (docs/benchmarks.md)
+    c.blocks = {BlockKind::rotating};
+    c.dilations.clear();
+    for (int l = 0, dilation = 1; l < layers; ++l, dilation = l % 6 == 0 ? 1 : 3 * dilation) c.dilations.push_back(dilation);
+    c.fir_in = 64;
+    c.fir_out = 256;
     return c;
+}
+
+/// Long segments: a gradient reaches as far as the dilated convolutions and the filters do. And, for such models, a high rate.
+TrainSchedule thorough() {
+    TrainSchedule k;
+    k.segment = k.late_segment = 4096;
+    k.rate = 0.01;
+    k.pre_emphasis_weight = 0.5;
+    k.unscored_s = 0.05;
+    k.validate_every = 200;
+    k.replay_every = 200;
+    return k;
 }
 
 } // namespace
@@ -34,15 +50,13 @@ std::vector<std::string> train_preset_names() { return {"nano", "standard", "max
 
 TrainOptions train_preset(const std::string& name) {
     TrainOptions o;
+    o.schedule = thorough();
     if (name == "nano") {
-        o.config = narrow(4);
+        o.config = resonant(4);
     } else if (name == "standard") {
-        o.config = narrow(6);
-        o.config.final_norm = true;  // a hard clipper is easier to say with it
+        o.config = resonant(6);
     } else if (name == "max") {
-        o.config = narrow(8);
-        o.schedule.rate = 3e-3;
-        set_memory(o, 4.0);
+        o.config = resonant(12);
     } else {
         throw Error("There is no preset \"" + name + "\"; choose nano, standard or max.");
     }
@@ -57,8 +71,6 @@ void set_memory(TrainOptions& options, double seconds) {
     k.longest_memory_s = seconds;
     k.longest_run_s = std::clamp(4 * seconds, 2.0, 30.0);
     k.silence_share = 0.1;
-    k.segment = 512;
-    k.late_segment = 2048;
 }
 
 void override_config(TrainOptions& options, const std::string& json) {

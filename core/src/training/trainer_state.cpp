@@ -32,7 +32,7 @@ TrainerState fresh_state(const TrainingSet& data, TrainOptions options) {
     s.net.config.controls = data.controls;
     s.net.config.output_peak = 0;  // in the scaled domain, and where it learns, a model is not bound
     s.options.config = s.net.config;
-    s.net.weights = initial_weights(s.net.config, s.options.schedule, s.options.seed);
+    s.net.weights = initial_weights(s.net.config, s.options.schedule, s.options.seed, data.delay_samples);
     s.net.validate();
     s.scale = measure_scale(data);
     s.average = s.best = s.net.weights;

@@ -29,7 +29,9 @@ using Channels = std::vector<std::vector<float>>;
 struct Prepared {
     std::vector<TrainingTake> stretches;  ///< one, but for a take that was cut round dropouts
     std::optional<CaptureLayout> layout;  ///< of a take in one stretch
-    int sample_rate = 0, latency_samples = 0;
+    int sample_rate = 0;
+    int onset_samples = 0;    ///< where the wet begins to answer
+    int latency_samples = 0;  ///< what was removed of that
     std::optional<double> self_esr;
 };
 
@@ -119,9 +121,17 @@ std::string describe_self_esr(const std::optional<double>& esr) {
     return (*esr > notable_self_esr ? "warning: " : "") + std::string(text);
 }
 
-/// `likely_latency`: of another recording through the same chain, whose onset was clearer or is the same.
+/// What of an onset is the recording's latency, and is removed. Filters of linear phase, in converters and in digital models of gear,
+/// ring ahead of the onset: a short delay is left to the model, all of it where it is as short as the gear's own may be.
+std::ptrdiff_t removed_latency(std::ptrdiff_t onset, int own_latency_samples) {
+    constexpr std::ptrdiff_t ringing_ahead = 8;
+    if (own_latency_samples <= 0) return onset;
+    return onset <= own_latency_samples ? std::min<std::ptrdiff_t>(onset, 0) : onset - std::min<std::ptrdiff_t>(ringing_ahead, own_latency_samples);
+}
+
+/// `likely_onset`: of another recording through the same chain, whose onset was clearer or is the same.
 Prepared prepare(const fs::path& dry, const fs::path& wet, TrainingDataOptions options, std::vector<std::string>& notes,
-                 std::optional<int> likely_latency = {}) {
+                 std::optional<int> likely_onset = {}) {
     RecordedTake recorded = read_take(dry, wet, {}, notes);
     const int rate = recorded.dry.sample_rate;
     Prepared p{{}, recognise(recorded.dry.channels.front(), rate), rate};
@@ -131,8 +141,9 @@ Prepared prepare(const fs::path& dry, const fs::path& wet, TrainingDataOptions o
         onset = find_latency(recorded.dry.channels.front(), recorded.wet.channels.front(), rate);
         if (onset->found) about = onset->latency_samples;
     }
-    if (likely_latency && (!about || std::abs(*about - *likely_latency) <= same_chain_samples))
-        about = options.latency_samples = likely_latency;
+    const bool given = options.latency_samples.has_value();
+    if (!given && likely_onset && (!about || std::abs(*about - *likely_onset) <= same_chain_samples))
+        about = options.latency_samples = likely_onset;
     // Searching the whole take is slow, and was done where nothing was found.
     const std::ptrdiff_t roughly = about.value_or(onset ? onset->roughly.value_or(0) : 0);
     TakeTiming timing = check_timing(recorded, roughly, options.repair, wet, notes);
@@ -142,7 +153,13 @@ Prepared prepare(const fs::path& dry, const fs::path& wet, TrainingDataOptions o
         const Stretch part = longest(sound_stretches(timing, recorded.dry.frames(), rate));
         latencies = accept(find_latencies(recorded, p.layout, part, onset), timing, rate, dry, wet, notes);
     }
+    p.onset_samples = static_cast<int>(latencies.front());
+    if (!given)
+        for (std::ptrdiff_t& latency : latencies) latency = removed_latency(latency, options.own_latency_samples);
     p.latency_samples = static_cast<int>(latencies.front());
+    if (const int own = p.onset_samples - p.latency_samples; own > 0)
+        notes.push_back("note: the last " + std::to_string(own) + " samples of that are left in the model, which then plays as late as the gear "
+                        "(give --latency " + std::to_string(p.onset_samples) + " for a model without)");
     const std::size_t cut = align_take(recorded, latencies, dry, wet, notes);
     check_changes(recorded, cut, wet, notes);
     const TrainingTake whole{std::move(recorded.dry.channels), std::move(recorded.wet.channels), {}};
@@ -173,10 +190,11 @@ TrainingData load_pair(const fs::path& dry, const fs::path& wet,
     Prepared p = prepare(dry, wet, options, data.notes);
     auto set = std::make_shared<TrainingSet>();
     set->sample_rate = p.sample_rate;
+    set->delay_samples = p.onset_samples - p.latency_samples;
     data.latency_samples = p.latency_samples;
     data.self_esr = p.self_esr;
     if (valid) {
-        Prepared v = prepare(valid->first, valid->second, options, data.notes, p.latency_samples);
+        Prepared v = prepare(valid->first, valid->second, options, data.notes, p.onset_samples);
         if (v.sample_rate != p.sample_rate || v.stretches.front().dry.size() != p.stretches.front().dry.size())
             throw Error("The validation pair " + valid->first.string() + " differs from the training pair in rate or channels.");
         set->train = std::move(p.stretches);
@@ -199,7 +217,7 @@ TrainingData load_takes(const TakesFile& takes, const TrainingDataOptions& optio
         Prepared p = prepare(take.dry, take.wet, options, data.notes);
         if (!first && p.sample_rate != set->sample_rate)
             throw Error(take.wet.string() + " has another sample rate than the takes before it; all need the same.");
-        if (first) data.latency_samples = p.latency_samples;
+        if (first) data.latency_samples = p.latency_samples, set->delay_samples = p.onset_samples - p.latency_samples;
         first = false;
         set->sample_rate = p.sample_rate;
         for (TrainingTake& stretch : p.stretches) stretch.controls = take.controls;

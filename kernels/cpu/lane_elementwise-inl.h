@@ -75,7 +75,7 @@ void rms_norm_backward(int steps, int channels, const float* w, const float* fil
         }
 }
 
-void conv(int steps, int channels, int taps, const float* w, const float* bias, const float* x, float* y) {
+void conv(int steps, int channels, int taps, int dilation, const float* w, const float* bias, const float* x, float* y) {
     const LaneTag d;
     const std::ptrdiff_t step = channels * kRow;
     for (std::size_t part = 0; part < lane_count; part += hn::Lanes(d))
@@ -85,13 +85,13 @@ void conv(int steps, int channels, int taps, const float* w, const float* bias, 
             for (int t = 0; t < steps; ++t) {
                 LaneVec sum = hn::Set(d, bias[c]);
                 for (int k = 0; k < taps; ++k)
-                    sum = hn::MulAdd(hn::Set(d, w[c * taps + k]), hn::Load(d, xc + (t + k) * step), sum);
+                    sum = hn::MulAdd(hn::Set(d, w[c * taps + k]), hn::Load(d, xc + (t + k * dilation) * step), sum);
                 hn::Store(sum, d, yc + t * step);
             }
         }
 }
 
-void conv_backward(int steps, int channels, int taps, const float* w, const float* x, const float* dy, float* dx,
+void conv_backward(int steps, int channels, int taps, int dilation, const float* w, const float* x, const float* dy, float* dx,
                    float* dw, float* dbias) {
     const LaneTag d;
     const std::ptrdiff_t step = channels * kRow;
@@ -107,8 +107,8 @@ void conv_backward(int steps, int channels, int taps, const float* w, const floa
                 LaneVec sum = hn::Load(d, dwk);
                 for (int t = 0; t < steps; ++t) {
                     const LaneVec g = hn::Load(d, dy + at + t * step);
-                    float* dxk = dx + at + (t + k) * step;
-                    sum = hn::MulAdd(g, hn::Load(d, x + at + (t + k) * step), sum);
+                    float* dxk = dx + at + (t + k * dilation) * step;
+                    sum = hn::MulAdd(g, hn::Load(d, x + at + (t + k * dilation) * step), sum);
                     hn::Store(hn::MulAdd(wk, g, hn::Load(d, dxk)), d, dxk);
                 }
                 hn::Store(sum, d, dwk);

@@ -8,9 +8,12 @@
 
 #include "cpu/lane_cross_entropy-inl.h"
 #include "cpu/lane_elementwise-inl.h"
+#include "cpu/lane_fir-inl.h"
 #include "cpu/lane_linear-inl.h"
 #include "cpu/lane_oscillators-inl.h"
 #include "cpu/lane_scan-inl.h"
+
+#include "cpu/lane_rotation-inl.h"  // behind lane_scan-inl.h, whose sums it uses
 
 HWY_BEFORE_NAMESPACE();
 namespace serpent::kernels::HWY_NAMESPACE {
@@ -18,7 +21,7 @@ namespace serpent::kernels::HWY_NAMESPACE {
 const LaneOps lane_table{
     hwy::TargetName(HWY_TARGET), linear, linear_gradient, rms_norm, rms_norm_backward, conv, conv_backward,
     silu, silu_backward, softplus, softplus_backward, gate, gate_backward, scan, scan_carry, scan_backward,
-    oscillators, oscillators_backward, cross_entropy};
+    rotation, rotation_carry, rotation_backward, fir, fir_gradient, oscillators, oscillators_backward, cross_entropy};
 
 } // namespace serpent::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

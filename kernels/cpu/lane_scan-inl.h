@@ -115,18 +115,22 @@ void scan(const LaneScanShape& s, const LaneScanInputs& in, float* h, float* h_l
          : scan_dispatch<true, false>(s, in, h, h_low, y, h_series, q_series);
 }
 
-void scan_carry(const LaneScanShape& s, const LaneScanInputs& in, float* h, float* h_low, float* q_sum, float* q_series) {
-    scan_dispatch<false, false>(s, in, h, h_low, h, nullptr, q_series);
+/// q_sum = expm1(A sum_t dt) of every channel and decay.
+HWY_INLINE void decay_of_steps(int steps, int d_inner, int decays, const float* A, const float* dt, float* q_sum) {
     const LaneTag d;
-    const int decays = s.tied ? 1 : s.d_state;
-    for (int c = 0; c < s.d_inner; ++c)
+    for (int c = 0; c < d_inner; ++c)
         for (std::ptrdiff_t lane = 0; lane < kRow; lane += hn::Lanes(d)) {
             LaneVec sum = hn::Zero(d), low = hn::Zero(d);  // equal steps, added to a long sum, would all be rounded the same way
-            for (int t = 0; t < s.steps; ++t)
-                add_compensated(d, hn::Add(hn::Load(d, in.dt + (std::ptrdiff_t{t} * s.d_inner + c) * kRow + lane), low), &sum, &low);
+            for (int t = 0; t < steps; ++t)
+                add_compensated(d, hn::Add(hn::Load(d, dt + (std::ptrdiff_t{t} * d_inner + c) * kRow + lane), low), &sum, &low);
             for (int n = 0; n < decays; ++n)
-                hn::Store(expm1_v(d, hn::Mul(sum, hn::Set(d, in.A[c * decays + n]))), d, q_sum + (c * decays + n) * kRow + lane);
+                hn::Store(expm1_v(d, hn::Mul(sum, hn::Set(d, A[c * decays + n]))), d, q_sum + (c * decays + n) * kRow + lane);
         }
+}
+
+void scan_carry(const LaneScanShape& s, const LaneScanInputs& in, float* h, float* h_low, float* q_sum, float* q_series) {
+    scan_dispatch<false, false>(s, in, h, h_low, h, nullptr, q_series);
+    decay_of_steps(s.steps, s.d_inner, s.tied ? 1 : s.d_state, in.A, in.dt, q_sum);
 }
 
 struct ScanGradientTile {

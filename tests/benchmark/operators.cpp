@@ -52,7 +52,7 @@ void rms_norm(benchmark::State& state, Isa isa) {
 
 void conv(benchmark::State& state, Isa isa) {
     Lanes x((steps + taps - 1) * d_inner, -1, 1), y(steps * d_inner, 0, 0), w(taps * d_inner / lane_count, -1, 1), b(1, -1, 1);
-    for (auto _ : state) lane_ops(isa).conv(steps, d_inner, taps, w, b, x, y);
+    for (auto _ : state) lane_ops(isa).conv(steps, d_inner, taps, 1, w, b, x, y);
     count_samples(state);
 }
 

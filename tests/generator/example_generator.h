@@ -13,7 +13,7 @@ namespace serpent::test {
 inline GeneratorTier example_tier(int pool, bool selective, int d_model, int n_layers, int d_state) {
     GeneratorTier t;
     t.pool = pool;
-    t.stack.selective = selective;
+    t.stack.blocks = {selective ? BlockKind::selective : BlockKind::time_invariant};
     t.stack.d_model = d_model, t.stack.n_layers = n_layers, t.stack.d_state = d_state;
     t.stack.b_bar = BBar::ema;
     return t;

@@ -108,7 +108,7 @@ private:
             x[i] = silu(sum);
         }
         history.pop_front();
-        Vector y = c.selective ? selective(c, w, x, tiers_[k].h[l]) : oscillators(c, w, x, tiers_[k].h[l]);
+        Vector y = c.all_blocks(BlockKind::selective) ? selective(c, w, x, tiers_[k].h[l]) : oscillators(c, w, x, tiers_[k].h[l]);
         for (std::size_t i = 0; i < d; ++i) y[i] *= silu(xz[d + i]);
         return product(w.out_proj, w.out_proj_bias, y);
     }

@@ -107,7 +107,7 @@ TEST_CASE("the gradient of every tensor equals differences of the plain model's 
             CAPTURE(name, t.name);
             job.loss();
             const auto from = job.segment.accumulator(*t.data);
-            const bool of_a = t.name.ends_with("A_log") && job.model.config.tiers[std::size_t(t.name[6] - '0')].stack.selective;
+            const bool of_a = t.transform == kernels::Transform::decay;
             std::vector<double> gradient(t.data->size());
             for (std::size_t i = 0; i < gradient.size(); ++i) {
                 for (std::size_t lane = 0; lane < (from.lanes ? lanes16 : 1); ++lane)

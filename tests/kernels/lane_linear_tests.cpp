@@ -264,8 +264,8 @@ TEST_CASE("lane convolution, forward and backward, with history", "[lanes]") {
                     const int s = static_cast<int>(steps), c = static_cast<int>(channels), k = static_cast<int>(taps);
                     LaneFloats y(n * lanes), dx_out = pack(dx, row), dw_out = pack(dw, weights);
                     LaneFloats dbias_out = pack(dbias, row);
-                    ops.conv(s, c, k, w.data(), bias.data(), x_in.data(), y.data());
-                    ops.conv_backward(s, c, k, w.data(), x_in.data(), dy_in.data(), dx_out.data(), dw_out.data(),
+                    ops.conv(s, c, k, 1, w.data(), bias.data(), x_in.data(), y.data());
+                    ops.conv_backward(s, c, k, 1, w.data(), x_in.data(), dy_in.data(), dx_out.data(), dw_out.data(),
                                       dbias_out.data());
                     // Sums of `taps` products of numbers below 1, and of `steps` for the weights: a few ulp.
                     check_together("conv", y_expected, unpack(y, row), 5e-7, 2e-6);

@@ -61,8 +61,8 @@ public:
     }
 
 private:
-    int dilation(int layer) const { return c_.dilations.size() == 1 ? c_.dilations[0] : c_.dilations[count(layer)]; }
-    bool rotates(int layer) const { return c_.blocks[c_.blocks.size() == 1 ? 0 : count(layer)] == BlockKind::rotating; }
+    int dilation(int layer) const { return c_.dilations[count(layer) % c_.dilations.size()]; }
+    bool rotates(int layer) const { return c_.blocks[count(layer) % c_.blocks.size()] == BlockKind::rotating; }
     /// Past samples of every channel, the newest first; the state has the oldest first, and one less.
     static void remember(const std::vector<float>& state, std::vector<Vector>& past) {
         const std::size_t each = state.size() / past.size();

@@ -62,6 +62,10 @@ TEST_CASE("one entry stands for all layers, and what version 1 can say is writte
     CHECK(format_version(config) == 2);
     const ModelConfig back = parse_config(config_text(config));
     for (int l = 0; l < back.n_layers; ++l) CHECK(back.block(l).kind == BlockKind::rotating);
+    config.n_layers = 5;
+    config.dilations = {1, 4};
+    CHECK(config.block(2).dilation == 1);
+    CHECK(config.block(3).dilation == 4);
     config.blocks = {BlockKind::selective};
     config.dilations = {3};
     CHECK(format_version(config) == 2);
@@ -90,8 +94,8 @@ TEST_CASE("kinds, dilations and filters that make no sense are named") {
     };
     check("blocks", "spinning", "\"spinning\"; it must be \"selective\", \"rotating\" or \"time_invariant\"");
     check("blocks", {"rotating", "selective", 3, "rotating"}, "\"blocks[2]\" must be a text");
-    check("blocks", {"rotating", "selective"}, "\"blocks\" has 2 entries; give one for all layers, or one for each of the 4");
-    check("blocks", nlohmann::json::array(), "\"blocks\" has 0 entries");
+    check("blocks", nlohmann::json::array(), "\"blocks\" has 0 entries; give 1 to 64, which the layers take in turn");
+    check("dilations", std::vector<int>(65, 1), "\"dilations\" has 65 entries");
     check("d_state", 3, "\"d_state\" is odd");
     check("dilations", 0, "\"dilations\" is 0");
     check("dilations", {1, 2, 3, 9000}, "reach back more than 16384 samples");

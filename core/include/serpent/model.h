@@ -39,7 +39,7 @@ struct ModelConfig {
     int d_model = 8, n_layers = 4, d_state = 4, d_conv = 4, expand = 2, dt_rank = 1;
     DecayShape a = DecayShape::full;
     BBar b_bar = BBar::euler;
-    std::vector<BlockKind> blocks{BlockKind::selective};  ///< of every layer; a single one: of all
+    std::vector<BlockKind> blocks{BlockKind::selective};  ///< what the layers are, in turn: from the beginning again when used up
     std::vector<int> dilations{1};  ///< likewise: samples from tap to tap of the convolution
     int fir_in = 0, fir_out = 0;    ///< taps of the filters at input and output, per channel; 0: none
     bool final_norm = true;

@@ -57,15 +57,16 @@ GeneratorSegment::GeneratorSegment(const GeneratorNet& net, GeneratorWeights& we
     for (std::size_t k = 0; k < net.config.tiers.size(); ++k) {
         const ModelConfig& c = net.config.tiers[k].stack;
         const int n = steps(static_cast<int>(k), longest), sub = backward_sub_steps(c);
-        Tier tier{sub, LaneActivations(c, sub, sub, LaneActivations::Keep::nothing), nullptr, {}, {}, {}, {}, nullptr, {}, {}, {}};
+        Tier tier{sub, LaneActivations(c, sub, sub, LaneActivations::Keep::nothing), nullptr, {}, {}, {}, std::make_unique<ConvRows>(c, n), nullptr, {}, {}, {}, {}, {}};
         tier.stream.assign(with_gradient ? size(c.n_layers) + 1 : 1, LaneBuffer(rows(n, c.d_model)));
         if (k + 1 < net.config.tiers.size()) tier.raw.resize(rows(n, c.d_model));
         tier.inverse_rms.resize(lane_floats(size(std::max(n, decode_steps))));
         if (k > 0) tier.normed.resize(rows(unpool_delay_steps + n, c.d_model));
         if (with_gradient) {
             tier.backward = std::make_unique<LaneBackward>(*net.tiers[k], weights.tiers[k].stack, sub);
-            tier.snapshots.assign(size((n + sub - 1) / sub), LaneState(c));
-            tier.state_gradient = std::make_unique<LaneState>(c);
+            tier.dh.resize(LaneState(c).h.size());
+            tier.snapshots.assign(size((n + sub - 1) / sub), tier.dh);
+            tier.dconv_rows = std::make_unique<ConvRows>(c, n);
             tier.de.resize(rows(n, c.d_model));
             tier.dnormed.resize(k > 0 ? rows(n, c.d_model) : 0);
         }
@@ -166,17 +167,19 @@ void GeneratorSegment::forward(int k, int samples) {
     const LaneFilm no_film;
     const int n = steps(k, samples);
     const bool keep = tier.stream.size() > 1;
+    tier.conv_rows->begin(at.conv);
     for (int t = 0; t < n; t += tier.sub_steps) {
         const int sub = std::min(tier.sub_steps, n - t);
         const std::size_t row = rows(t, c.d_model);
-        if (keep) tier.snapshots[size(t / tier.sub_steps)] = at;
+        if (keep) tier.snapshots[size(t / tier.sub_steps)] = at.h;
         for (int l = 0; l < c.n_layers; ++l) {
             float* e = tier.stream[keep ? size(l + 1) : 0].data() + row;
             if (keep) std::copy_n(tier.stream[size(l)].data() + row, rows(sub, c.d_model), e);
-            model.layer_inputs(l, sub, e, no_film, at.conv.data() + size(l) * model.conv_floats(), tier.activations);
+            model.layer_inputs(l, sub, e, no_film, tier.conv_rows->at(l, t), tier.activations);
             model.layer_outputs(l, sub, e, at.h.data() + size(l) * model.h_floats(), nullptr, tier.activations);
         }
     }
+    tier.conv_rows->end(n, at.conv);
     if (k == 0) return;
     const std::size_t delayed = rows(unpool_delay_steps, c.d_model);
     std::copy_n(state.delayed[size(k)].data(), delayed, tier.normed.data());
@@ -220,15 +223,15 @@ void GeneratorSegment::backward(int k, int samples) {
     const ModelConfig& c = model.config();
     const LaneFilm no_film;
     const int n = steps(k, samples);
-    tier.state_gradient->clear();
+    std::fill(tier.dh.begin(), tier.dh.end(), 0.0f);
+    tier.dconv_rows->clear();
     for (int b = (n + tier.sub_steps - 1) / tier.sub_steps - 1; b >= 0; --b) {
         const int t = b * tier.sub_steps, sub = std::min(tier.sub_steps, n - t);
-        const LaneState& start = tier.snapshots[size(b)];
         for (int l = c.n_layers - 1; l >= 0; --l) {
-            const std::size_t conv = size(l) * model.conv_floats(), h = size(l) * model.h_floats();
-            tier.backward->layer(l, sub, tier.stream[size(l)].data() + rows(t, c.d_model), no_film, start.conv.data() + conv,
-                                 start.h.data() + h, tier.de.data() + rows(t, c.d_model),
-                                 tier.state_gradient->conv.data() + conv, tier.state_gradient->h.data() + h);
+            const std::size_t h = size(l) * model.h_floats();
+            tier.backward->layer(l, sub, tier.stream[size(l)].data() + rows(t, c.d_model), no_film, tier.conv_rows->at(l, t),
+                                 tier.snapshots[size(b)].data() + h, tier.de.data() + rows(t, c.d_model), tier.dconv_rows->at(l, t),
+                                 tier.dh.data() + h);
         }
     }
     if (k + 1 < static_cast<int>(tiers_.size())) unpool_backward(k + 1, samples);

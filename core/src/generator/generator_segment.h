@@ -81,8 +81,9 @@ private:
         std::vector<lanes::LaneBuffer> stream;              // input of every layer, and the last one's output
         lanes::LaneBuffer raw;                              // input before the inner tier's part is added
         lanes::LaneBuffer normed;                           // inner tiers: [2 + steps][d_k], the delayed rows first
-        std::vector<lanes::LaneState> snapshots;            // at the start of every sub-block
-        std::unique_ptr<lanes::LaneState> state_gradient;
+        std::unique_ptr<lanes::ConvRows> conv_rows, dconv_rows;  // the second with gradient
+        std::vector<lanes::LaneBuffer> snapshots;           // h at the start of every sub-block
+        lanes::LaneBuffer dh;
         lanes::LaneBuffer de, dnormed, inverse_rms;
     };
 

@@ -46,16 +46,14 @@ int backward_sub_steps(const ModelConfig& c) {
 LaneBackward::LaneBackward(const LaneModel& model, Weights& weights, int sub_steps)
     : model_(model), weights_(weights), gradients_(model.config(), weights),
       a_(model.config(), sub_steps, sub_steps, LaneActivations::Keep::series),
-      conv_state_(model.conv_floats()), h_state_(model.h_floats()),
+      h_state_(model.h_floats()),
       dgated_(a_.x.size()), dy_(a_.x.size()),
-      dz_(a_.x.size()), dx_(a_.x.size()), ddt_(a_.x.size()), ddbc_(a_.dbc.size()), dconv_in_(a_.conv_in.size()),
-      du_(a_.u.size()), dq_(!model.config().all_blocks(BlockKind::time_invariant) ? 0 : 3 * model.h_floats() / 2) {
-    for (const LayerWeights& w : weights.layers)
-        layers_.push_back({gradients_.of(w.norm), gradients_.of(w.in_proj), gradients_.of(w.in_proj_bias),
-                           gradients_.of(w.conv_weight), gradients_.of(w.conv_bias), gradients_.of(w.x_proj),
-                           gradients_.of(w.x_proj_bias), gradients_.of(w.dt_proj), gradients_.of(w.dt_proj_bias),
-                           gradients_.of(w.A_log), gradients_.of(w.D), gradients_.of(w.out_proj),
-                           gradients_.of(w.out_proj_bias), gradients_.of(w.A_imag), gradients_.of(w.C)});
+      dz_(a_.x.size()), dx_(a_.x.size()), ddt_(a_.x.size()), ddbc_(a_.dbc.size()),
+      du_(a_.u.size()), dq_(3 * model.h_floats() / 2) {
+    for (const LayerWeights& w : weights.layers) {
+        LayerGradients& g = layers_.emplace_back();
+        for (std::size_t i = 0; i < std::size(LayerWeights::members); ++i) g.*LayerGradients::members[i] = gradients_.of(w.*LayerWeights::members[i]);
+    }
     if (!model.config().controls.empty()) {
         film_gradients_.scale.resize(lane_floats(as_size(model.config().n_layers) * as_size(model.config().d_model)));
         film_gradients_.shift.resize(film_gradients_.scale.size());
@@ -68,7 +66,7 @@ void LaneBackward::clear_gradients() {
     std::fill(film_gradients_.shift.begin(), film_gradients_.shift.end(), 0.0f);
 }
 
-void LaneBackward::decode(int steps, const float* in, const float* e, const float* dout, float* de) {
+void LaneBackward::decode(int steps, const float* in, const float* e, const float* dout, float* de, float* din) {
     const ModelConfig& c = model_.config();
     const auto& ops = model_.ops();
     const auto shape = linear_shape(steps, c.d_model, c.channels, c.d_model, c.channels);
@@ -81,6 +79,10 @@ void LaneBackward::decode(int steps, const float* in, const float* e, const floa
             for (int i = 0; i < c.channels * lane_count; ++i)
                 dskip[i] += in[t * c.channels * lane_count + i] * dout[t * c.channels * lane_count + i];
     }
+    if (din)
+        for (int i = 0; i < steps * c.channels; ++i)
+            for (int lane = 0; lane < lane_count; ++lane)
+                din[i * lane_count + lane] = c.skip ? weights_.skip[as_size(i % c.channels)] * dout[i * lane_count + lane] : 0.0f;
     if (!c.final_norm) {
         ops.linear_gradient(shape, dout, e, dw, db);
         ops.linear(transposed, weights_.decoder_weight.data(), nullptr, dout, de, false);
@@ -94,23 +96,19 @@ void LaneBackward::decode(int steps, const float* in, const float* e, const floa
                           gradients_.of(weights_.norm_f), nullptr, nullptr);
 }
 
-void LaneBackward::encode(int steps, const float* in, const float* de) {
+void LaneBackward::encode(int steps, const float* in, const float* de, float* din) {
     const ModelConfig& c = model_.config();
+    if (din)
+        model_.ops().linear(transposed_shape(steps, c.channels, c.d_model, c.d_model, c.channels), weights_.encoder_weight.data(), nullptr, de,
+                            din, true);
     model_.ops().linear_gradient(linear_shape(steps, c.channels, c.d_model, c.channels, c.d_model), de, in,
                                  gradients_.of(weights_.encoder_weight), gradients_.of(weights_.encoder_bias));
 }
 
-void LaneBackward::recompute(int l, int steps, const float* e, const LaneFilm& film, const float* conv,
-                             const float* h) {
-    std::copy_n(conv, conv_state_.size(), conv_state_.data());
+void LaneBackward::recompute(int l, int steps, const float* e, const LaneFilm& film, float* conv, const float* h) {
     std::copy_n(h, h_state_.size(), h_state_.data());
-    model_.layer_inputs(l, steps, e, film, conv_state_.data(), a_);
-    if (!model_.config().all_blocks(BlockKind::time_invariant))
-        model_.ops().scan(model_.scan_shape(steps), model_.scan_inputs(l, a_, 0), h_state_.data(), nullptr, a_.y.data(),
-                          a_.h_series.data(), a_.q_series.data());
-    else
-        model_.ops().oscillators(model_.oscillator_shape(steps), model_.oscillators(l), a_.x.data(), h_state_.data(),
-                                 a_.y.data(), a_.h_series.data());
+    model_.layer_inputs(l, steps, e, film, conv, a_);
+    model_.scan(l, 0, steps, h_state_.data(), nullptr, a_);
     model_.ops().gate(steps * model_.config().d_inner(), a_.y.data(), a_.z.data(), a_.gated.data());
 }
 
@@ -122,9 +120,13 @@ void LaneBackward::scan(int l, int steps, const float* h, float* dh) {
     const int d = c.d_inner(), width = model_.dbc_width(), rank = c.dt_rank;
     float* dB = ddbc_.data() + lane_floats(as_size(rank));
     std::fill_n(ddbc_.data(), lane_floats(as_size(steps) * as_size(width)), 0.0f);
-    ops.scan_backward(model_.scan_shape(steps), model_.scan_inputs(l, a_, 0), h, a_.h_series.data(),
-                      a_.q_series.data(), dy_.data(), dh,
-                      {g.A, g.D, ddt_.data(), dx_.data(), dB, dB + lane_floats(as_size(c.d_state))});
+    float* dC = dB + lane_floats(as_size(c.d_state));
+    if (model_.block(l).kind == BlockKind::rotating)
+        ops.rotation_backward(model_.rotation_shape(l, steps), model_.rotation_inputs(l, a_, 0), h, a_.h_series.data(), a_.q_series.data(),
+                              dy_.data(), dh, {g.A_log, g.A_imag, g.D, ddt_.data(), dx_.data(), dB, dC});
+    else
+        ops.scan_backward(model_.scan_shape(l, steps), model_.scan_inputs(l, a_, 0), h, a_.h_series.data(), a_.q_series.data(), dy_.data(), dh,
+                          {g.A_log, g.D, ddt_.data(), dx_.data(), dB, dC});
     ops.softplus_backward(steps * d, a_.dt.data(), ddt_.data(), ddt_.data());
     ops.linear_gradient(linear_shape(steps, rank, d, width, d), ddt_.data(), a_.dbc.data(), g.dt_proj, g.dt_proj_bias);
     ops.linear(transposed_shape(steps, rank, d, d, width), w.dt_proj.data(), nullptr, ddt_.data(), ddbc_.data(), false);
@@ -136,7 +138,7 @@ void LaneBackward::oscillators(int l, int steps, const float* h, float* dh) {
     const LayerWeights& w = weights_.layers[as_size(l)];
     const LayerGradients& g = layers_[as_size(l)];
     std::fill(dq_.begin(), dq_.end(), 0.0f);
-    model_.ops().oscillators_backward(model_.oscillator_shape(steps), model_.oscillators(l), a_.x.data(), h, a_.h_series.data(),
+    model_.ops().oscillators_backward(model_.oscillator_shape(l, steps), model_.oscillators(l), a_.x.data(), h, a_.h_series.data(),
                                       dy_.data(), dh, {dq_.data(), g.C, g.D, dx_.data()});
     for (std::size_t i = 0; i < w.A_log.size(); ++i) {
         // The slopes of (q_re, q_im, b) are the weights' own; every lane then adds its share.
@@ -149,14 +151,14 @@ void LaneBackward::oscillators(int l, int steps, const float* h, float* dh) {
         for (std::size_t lane = 0; lane < as_size(lane_count); ++lane) {
             const float* dq = dq_.data() + lane_floats(3 * i) + lane;
             for (std::size_t k = 0; k < 3; ++k) {
-                g.A[lane_floats(i) + lane] += static_cast<float>(log_slope[k]) * dq[lane_floats(k)];
+                g.A_log[lane_floats(i) + lane] += static_cast<float>(log_slope[k]) * dq[lane_floats(k)];
                 g.A_imag[lane_floats(i) + lane] += static_cast<float>(imag_slope[k]) * dq[lane_floats(k)];
             }
         }
     }
 }
 
-void LaneBackward::layer(int l, int steps, const float* e, const LaneFilm& film, const float* conv, const float* h,
+void LaneBackward::layer(int l, int steps, const float* e, const LaneFilm& film, float* conv, const float* h,
                          float* de, float* dconv, float* dh) {
     const ModelConfig& c = model_.config();
     const auto& ops = model_.ops();
@@ -169,17 +171,12 @@ void LaneBackward::layer(int l, int steps, const float* e, const LaneFilm& film,
     ops.linear(transposed_shape(steps, d, dm, dm, d), w.out_proj.data(), nullptr, de, dgated_.data(), false);
     ops.gate_backward(steps * d, a_.y.data(), a_.z.data(), dgated_.data(), dy_.data(), dz_.data());
 
-    if (!c.all_blocks(BlockKind::time_invariant)) scan(l, steps, h, dh);
-    else oscillators(l, steps, h, dh);
+    const kernels::BlockShape& b = model_.block(l);
+    if (b.kind == BlockKind::time_invariant) oscillators(l, steps, h, dh);
+    else scan(l, steps, h, dh);
     ops.silu_backward(steps * d, a_.conv_out.data(), dx_.data(), dx_.data());
-
-    // Gradient of the convolution's input: the rows behind its history also served the next sub-block as history.
-    std::fill_n(dconv_in_.data(), lane_floats(as_size(steps + c.d_conv - 1) * as_size(d)), 0.0f);
-    std::copy_n(dconv, conv_state_.size(), dconv_in_.data() + lane_floats(as_size(steps) * as_size(d)));
-    ops.conv_backward(steps, d, c.d_conv, w.conv_weight.data(), a_.conv_in.data(), dx_.data(), dconv_in_.data(),
-                      g.conv_weight, g.conv_bias);
-    std::copy_n(dconv_in_.data(), conv_state_.size(), dconv);
-    const float* dxp = dconv_in_.data() + model_.conv_floats();
+    ops.conv_backward(steps, d, b.d_conv, b.dilation, w.conv_weight.data(), conv, dx_.data(), dconv, g.conv_weight, g.conv_bias);
+    const float* dxp = dconv + lane_floats(as_size(b.conv_floats()));
 
     const auto in_shape = linear_shape(steps, dm, d, dm, d);
     const auto in_transposed = transposed_shape(steps, dm, d, d, dm);

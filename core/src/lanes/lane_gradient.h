@@ -34,9 +34,6 @@ int backward_sub_steps(const ModelConfig& config);
 /// Gradients of FiLM scale and shift, laid out as LaneFilm.
 using LaneFilmGradients = LaneFilm;
 
-/// Gradient with respect to the state behind the present sub-block, carried backwards in time.
-using LaneStateGradients = LaneState;
-
 class LaneBackward {
 public:
     /// `weights` is what `model` was built on; `sub_steps` the longest sub-block.
@@ -47,22 +44,22 @@ public:
     LaneFilmGradients& film_gradients() noexcept { return film_gradients_; }
 
     /// de = gradient of e from dout ([steps][channels][16]); e is the last layer's output.
-    void decode(int steps, const float* in, const float* e, const float* dout, float* de);
-    /// One layer over one sub-block: recomputes it from its input e and its start state (of this layer: conv, h), then
-    /// adds the gradient through the block to de. dconv, dh: gradients of the end state in, of the start state out.
-    void layer(int l, int steps, const float* e, const LaneFilm& film, const float* conv, const float* h, float* de,
-               float* dconv, float* dh);
-    void encode(int steps, const float* in, const float* de);
+    /// din: gradient of the input through the skip, written ([steps][channels]); null: not wanted.
+    void decode(int steps, const float* in, const float* e, const float* dout, float* de, float* din = nullptr);
+    /// One layer over one sub-block: recomputes it from its input e, from the rows of its convolution ([history + steps], which the forward
+    /// pass has left) and from its start state h, then adds the gradient through the block to de. dconv: gradient of the convolution's
+    /// rows; those behind the history have what later sub-blocks gave them, and all are added to. dh: gradient of the end state in, of the
+    /// start state out.
+    void layer(int l, int steps, const float* e, const LaneFilm& film, float* conv, const float* h, float* de, float* dconv, float* dh);
+    /// din: gradient of the input, added to.
+    void encode(int steps, const float* in, const float* de, float* din = nullptr);
 
 private:
-    struct LayerGradients {
-        float *norm, *in_proj, *in_proj_bias, *conv_weight, *conv_bias, *x_proj, *x_proj_bias, *dt_proj, *dt_proj_bias,
-            *A, *D, *out_proj, *out_proj_bias, *A_imag, *C;
-    };
+    using LayerGradients = kernels::BlockFields<float*>;  // A_log: of A, not its logarithm, where the table says Transform::decay
     /// From dy_ and the tape to dx_, the gradient of the activated convolution.
     void scan(int l, int steps, const float* h, float* dh);
     void oscillators(int l, int steps, const float* h, float* dh);
-    void recompute(int l, int steps, const float* e, const LaneFilm& film, const float* conv, const float* h);
+    void recompute(int l, int steps, const float* e, const LaneFilm& film, float* conv, const float* h);
 
     const LaneModel& model_;
     const Weights& weights_;
@@ -70,7 +67,7 @@ private:
     LaneFilmGradients film_gradients_;
     std::vector<LayerGradients> layers_;
     LaneActivations a_;
-    LaneBuffer conv_state_, h_state_, dgated_, dy_, dz_, dx_, ddt_, ddbc_, dconv_in_, du_, dq_;
+    LaneBuffer h_state_, dgated_, dy_, dz_, dx_, ddt_, ddbc_, du_, dq_;
 };
 
 } // namespace serpent::lanes

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lanes/lane_model.h"
 
+#include "reference/rotating_scan.h"
 #include "reference/time_invariant_scan.h"
 
 #include <algorithm>
@@ -13,25 +14,54 @@ std::size_t size(int a) { return static_cast<std::size_t>(a); }
 
 } // namespace
 
-LaneState::LaneState(const ModelConfig& c)
-    : conv(lane_floats(size(c.n_layers) * size(c.d_conv - 1) * size(c.d_inner()))),
-      h(lane_floats(size(c.n_layers) * size(c.d_inner()) * size(c.d_state))) {}
+LaneState::LaneState(const ModelConfig& c) : state_channels(size(c.channels)) {
+    const State state = zero_state(c);
+    conv.resize(lane_floats(state.conv.size()));
+    h.resize(lane_floats(state.h.size()));
+    fir_in.resize(lane_floats(state.fir_in.size()));
+    fir_out.resize(lane_floats(state.fir_out.size()));
+}
+
+namespace {
+
+void put(int lane, const std::vector<float>& values, LaneBuffer& into) {
+    for (std::size_t i = 0; i < values.size(); ++i) into[lane_floats(i) + size(lane)] = values[i];
+}
+void get(int lane, const LaneBuffer& from, std::vector<float>& values) {
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = from[lane_floats(i) + size(lane)];
+}
+/// State has a channel's samples side by side, lanes have those of one moment.
+std::vector<float> transposed(const std::vector<float>& from, std::size_t rows) {
+    const std::size_t columns = rows ? from.size() / rows : 0;
+    std::vector<float> to(from.size());
+    for (std::size_t r = 0; r < rows; ++r)
+        for (std::size_t c = 0; c < columns; ++c) to[c * rows + r] = from[r * columns + c];
+    return to;
+}
+
+} // namespace
 
 void LaneState::set_lane(int lane, const State& state) {
-    for (std::size_t i = 0; i < state.conv.size(); ++i) conv[i * lane_count + size(lane)] = state.conv[i];
-    for (std::size_t i = 0; i < state.h.size(); ++i) h[i * lane_count + size(lane)] = state.h[i];
+    put(lane, state.conv, conv);
+    put(lane, state.h, h);
+    if (fir_in.empty() && fir_out.empty()) return;
+    const std::size_t channels = state_channels;
+    put(lane, transposed(state.fir_in, channels), fir_in);
+    put(lane, transposed(state.fir_out, channels), fir_out);
 }
 
 State LaneState::lane(int lane, const ModelConfig& config) const {
     State state = zero_state(config);
-    for (std::size_t i = 0; i < state.conv.size(); ++i) state.conv[i] = conv[i * lane_count + size(lane)];
-    for (std::size_t i = 0; i < state.h.size(); ++i) state.h[i] = h[i * lane_count + size(lane)];
+    get(lane, conv, state.conv);
+    get(lane, h, state.h);
+    const auto filter = [&](const LaneBuffer& from, std::vector<float>& to) {
+        std::vector<float> rows(to.size());
+        get(lane, from, rows);
+        to = transposed(rows, to.size() / size(config.channels));
+    };
+    filter(fir_in, state.fir_in);
+    filter(fir_out, state.fir_out);
     return state;
-}
-
-void LaneState::clear() {
-    std::fill(conv.begin(), conv.end(), 0.0f);
-    std::fill(h.begin(), h.end(), 0.0f);
 }
 
 void LaneFilm::set_lane(int lane, const Film& film) {
@@ -43,10 +73,31 @@ void LaneFilm::set_lane(int lane, const Film& film) {
     }
 }
 
+ConvRows::ConvRows(const ModelConfig& c, int longest) : width_(size(c.d_inner())) {
+    for (int l = 0; l < c.n_layers; ++l) {
+        history_floats_.push_back(lane_floats(size(c.block(l).conv_floats())));
+        rows_.emplace_back(history_floats_.back() + lane_floats(size(longest) * width_));
+    }
+}
+
+void ConvRows::begin(const LaneBuffer& conv) {
+    const float* from = conv.data();
+    for (std::size_t l = 0; l < rows_.size(); from += history_floats_[l++]) std::copy_n(from, history_floats_[l], rows_[l].data());
+}
+
+void ConvRows::end(int steps, LaneBuffer& conv) const {
+    float* to = conv.data();
+    for (std::size_t l = 0; l < rows_.size(); to += history_floats_[l++])
+        std::copy_n(rows_[l].data() + lane_floats(size(steps) * width_), history_floats_[l], to);
+}
+
+void ConvRows::clear() {
+    for (LaneBuffer& rows : rows_) std::fill(rows.begin(), rows.end(), 0.0f);
+}
+
 LaneActivations::LaneActivations(const ModelConfig& c, int steps, int sub, Keep keep)
     : capacity(steps), sub_steps(sub),
       u(lane_floats(size(sub) * size(c.d_model))), inverse_rms(lane_floats(size(sub))),
-      conv_in(lane_floats(size(sub + c.d_conv - 1) * size(c.d_inner()))),
       conv_out(lane_floats(size(sub) * size(c.d_inner()))),
       x(lane_floats(size(steps) * size(c.d_inner()))), z(x.size()),
       dbc(lane_floats(size(steps) * size(c.dt_rank + 2 * c.d_state))), dt(x.size()),
@@ -56,58 +107,65 @@ LaneActivations::LaneActivations(const ModelConfig& c, int steps, int sub, Keep 
       q(keep == Keep::decays ? lane_floats(size(steps) * size(c.d_inner()) * size(c.decays())) : 0) {}
 
 LaneModel::LaneModel(const ModelConfig& config, const Weights& weights, const kernels::LaneOps& ops)
-    : config_(config), weights_(weights), ops_(ops) {
+    : config_(config), weights_(weights), ops_(ops), constants_(size(config.n_layers)) {
+    for (int l = 0; l < config.n_layers; ++l) blocks_.push_back(config.block(l));
     weights_changed();
 }
 
 void LaneModel::weights_changed() {
-    if (config_.all_blocks(BlockKind::time_invariant)) {
-        oscillators_.resize(weights_.layers.size());
-        for (std::size_t l = 0; l < oscillators_.size(); ++l) {
-            const LayerWeights& w = weights_.layers[l];
-            Oscillators& o = oscillators_[l];
-            for (std::vector<float>* v : {&o.q_re, &o.q_im, &o.b}) v->resize(w.A_log.size());
-            for (std::size_t i = 0; i < w.A_log.size(); ++i) {
+    for (std::size_t l = 0; l < constants_.size(); ++l) {
+        const LayerWeights& w = weights_.layers[l];
+        Constants& k = constants_[l];
+        const std::size_t pairs = w.A_imag.size();
+        for (std::vector<float>* v : {&k.re, &k.im, &k.gain}) v->resize(pairs);
+        if (blocks_[l].kind == BlockKind::time_invariant) {
+            for (std::size_t i = 0; i < pairs; ++i) {
                 const auto one = reference::oscillator(double(w.A_log[i]), double(w.A_imag[i]));
-                o.q_re[i] = static_cast<float>(one.q_re), o.q_im[i] = static_cast<float>(one.q_im);
-                o.b[i] = static_cast<float>(one.b);
+                k.re[i] = static_cast<float>(one.q_re), k.im[i] = static_cast<float>(one.q_im), k.gain[i] = static_cast<float>(one.b);
             }
+            continue;
         }
-        return;
-    }
-    A_.resize(weights_.layers.size());
-    for (std::size_t l = 0; l < A_.size(); ++l) {
-        A_[l].resize(weights_.layers[l].A_log.size());
-        std::ranges::transform(weights_.layers[l].A_log, A_[l].begin(), [](float v) { return -std::exp(v); });
+        k.A.resize(w.A_log.size());
+        std::ranges::transform(w.A_log, k.A.begin(), [](float v) { return -std::exp(v); });
+        for (std::size_t i = 0; i < pairs; ++i) {
+            const auto turn = reference::Turn<float>::of(w.A_imag[i]);
+            k.re[i] = turn.t, k.im[i] = turn.s;
+        }
     }
 }
 
-std::size_t LaneModel::conv_floats() const { return lane_floats(size(config_.d_conv - 1) * size(config_.d_inner())); }
 std::size_t LaneModel::h_floats() const { return lane_floats(size(config_.d_inner()) * size(config_.d_state)); }
 
-kernels::LaneScanShape LaneModel::scan_shape(int steps) const {
-    return {steps, config_.d_inner(), config_.d_state, config_.a == DecayShape::tied, config_.b_bar == BBar::ema,
-            dbc_width()};
+kernels::LaneScanShape LaneModel::scan_shape(int l, int steps) const {
+    const kernels::BlockShape& b = block(l);
+    return {steps, b.d_inner, b.d_state, b.tied, b.ema, dbc_width()};
 }
 
 kernels::LaneScanInputs LaneModel::scan_inputs(int l, const LaneActivations& a, int first_step) const {
-    const std::size_t row = lane_floats(size(first_step) * size(config_.d_inner()));
-    const float* dbc = a.dbc.data() + lane_floats(size(first_step) * size(dbc_width()));
-    const float* B = dbc + lane_floats(size(config_.dt_rank));
-    return {A(l).data(), weights_.layers[size(l)].D.data(), a.dt.data() + row, a.x.data() + row, B,
-            B + lane_floats(size(config_.d_state)),
-            a.q.empty() ? nullptr
-                        : a.q.data() + lane_floats(size(first_step) * size(config_.d_inner()) * size(config_.decays()))};
+    const kernels::BlockShape& b = block(l);
+    const std::size_t row = lane_floats(size(first_step) * size(b.d_inner));
+    const float* B = a.dbc.data() + lane_floats(size(first_step) * size(dbc_width()) + size(b.dt_rank));
+    return {constants_[size(l)].A.data(), weights_.layers[size(l)].D.data(), a.dt.data() + row, a.x.data() + row, B,
+            B + lane_floats(size(b.d_state)),
+            a.q.empty() ? nullptr : a.q.data() + lane_floats(size(first_step) * size(b.d_inner) * size(b.decays()))};
 }
 
-kernels::LaneOscillatorShape LaneModel::oscillator_shape(int steps) const {
-    return {steps, config_.d_inner(), config_.d_state / 2};
+kernels::LaneRotationShape LaneModel::rotation_shape(int l, int steps) const {
+    return {steps, block(l).d_inner, block(l).pairs(), block(l).tied, dbc_width()};
 }
+
+kernels::LaneRotationInputs LaneModel::rotation_inputs(int l, const LaneActivations& a, int first_step) const {
+    const kernels::LaneScanInputs in = scan_inputs(l, a, first_step);
+    const Constants& k = constants_[size(l)];
+    return {in.A, k.re.data(), k.im.data(), in.D, in.dt, in.x, in.B, in.C, in.q};
+}
+
+kernels::LaneOscillatorShape LaneModel::oscillator_shape(int l, int steps) const { return {steps, block(l).d_inner, block(l).pairs()}; }
 
 kernels::LaneOscillators LaneModel::oscillators(int l) const {
-    const Oscillators& o = oscillators_[size(l)];
+    const Constants& k = constants_[size(l)];
     const LayerWeights& w = weights_.layers[size(l)];
-    return {o.q_re.data(), o.q_im.data(), o.b.data(), w.C.data(), w.D.data()};
+    return {k.re.data(), k.im.data(), k.gain.data(), w.C.data(), w.D.data()};
 }
 
 void LaneModel::encode(int steps, const float* in, float* e) const {
@@ -137,34 +195,59 @@ void LaneModel::conv_inputs(int l, int steps, const float* e, const LaneFilm& fi
 void LaneModel::layer_inputs(int l, int steps, const float* e, const LaneFilm& film, float* conv,
                              LaneActivations& a) const {
     const LayerWeights& w = weights_.layers[size(l)];
-    const int d = config_.d_inner(), dm = config_.d_model, taps = config_.d_conv, width = dbc_width();
-    float* fresh = a.conv_in.data() + conv_floats();  // rows behind the history
+    const kernels::BlockShape& b = block(l);
+    const int d = b.d_inner, dm = b.d_model, width = dbc_width();
     for (int t = 0; t < steps; t += a.sub_steps) {
         const int n = std::min(a.sub_steps, steps - t);
         const std::size_t row = lane_floats(size(t) * size(d));
-        float* dbc = a.dbc.data() + lane_floats(size(t) * size(width));
+        float* const rows = conv + row;  // history first
+        float* const dbc = a.dbc.data() + lane_floats(size(t) * size(width));
         norm(l, n, e + lane_floats(size(t) * size(dm)), film, a);
-        std::copy_n(conv, conv_floats(), a.conv_in.data());
-        ops_.linear(linear_shape(n, dm, d, dm, d), w.in_proj.data(), data_or_null(w.in_proj_bias), a.u.data(), fresh,
-                    false);
+        ops_.linear(linear_shape(n, dm, d, dm, d), w.in_proj.data(), data_or_null(w.in_proj_bias), a.u.data(),
+                    rows + lane_floats(size(b.conv_floats())), false);
         ops_.linear(linear_shape(n, dm, d, dm, d), w.in_proj.data() + d * dm,
                     w.in_proj_bias.empty() ? nullptr : w.in_proj_bias.data() + d, a.u.data(), a.z.data() + row, false);
-        ops_.conv(n, d, taps, w.conv_weight.data(), w.conv_bias.data(), a.conv_in.data(), a.conv_out.data());
-        std::copy_n(a.conv_in.data() + lane_floats(size(n) * size(d)), conv_floats(), conv);
+        ops_.conv(n, d, b.d_conv, b.dilation, w.conv_weight.data(), w.conv_bias.data(), rows, a.conv_out.data());
         ops_.silu(n * d, a.conv_out.data(), a.x.data() + row);
-        if (config_.all_blocks(BlockKind::time_invariant)) continue;
+        if (b.kind == BlockKind::time_invariant) continue;
         ops_.linear(linear_shape(n, d, width, d, width), w.x_proj.data(), data_or_null(w.x_proj_bias),
                     a.x.data() + row, dbc, false);
-        ops_.linear(linear_shape(n, config_.dt_rank, d, width, d), w.dt_proj.data(), w.dt_proj_bias.data(), dbc,
+        ops_.linear(linear_shape(n, b.dt_rank, d, width, d), w.dt_proj.data(), w.dt_proj_bias.data(), dbc,
                     a.dt.data() + row, false);
         ops_.softplus(n * d, a.dt.data() + row, a.dt.data() + row);
     }
 }
 
 void LaneModel::layer_carry(int l, int steps, float* h, float* h_low, float* q_sum, LaneActivations& a) const {
-    kernels::LaneScanInputs in = scan_inputs(l, a, 0);
-    in.q = nullptr;
-    ops_.scan_carry(scan_shape(steps), in, h, h_low, q_sum, a.q.empty() ? nullptr : a.q.data());
+    float* const q_series = a.q.empty() ? nullptr : a.q.data();
+    switch (block(l).kind) {
+    case BlockKind::selective: {
+        kernels::LaneScanInputs in = scan_inputs(l, a, 0);
+        in.q = nullptr;
+        return ops_.scan_carry(scan_shape(l, steps), in, h, h_low, q_sum, q_series);
+    }
+    case BlockKind::rotating: {
+        kernels::LaneRotationInputs in = rotation_inputs(l, a, 0);
+        in.q = nullptr;
+        return ops_.rotation_carry(rotation_shape(l, steps), in, h, h_low, q_sum, q_series);
+    }
+    case BlockKind::time_invariant:
+        for (int t = 0; t < steps; t += a.sub_steps) scan(l, t, std::min(a.sub_steps, steps - t), h, h_low, a);
+    }
+}
+
+void LaneModel::scan(int l, int first, int steps, float* h, float* h_low, LaneActivations& a) const {
+    float* const h_series = a.h_series.empty() ? nullptr : a.h_series.data();
+    float* const q_series = a.q_series.empty() ? nullptr : a.q_series.data();
+    switch (block(l).kind) {
+    case BlockKind::selective:
+        return ops_.scan(scan_shape(l, steps), scan_inputs(l, a, first), h, h_low, a.y.data(), h_series, q_series);
+    case BlockKind::rotating:
+        return ops_.rotation(rotation_shape(l, steps), rotation_inputs(l, a, first), h, h_low, a.y.data(), h_series, q_series);
+    case BlockKind::time_invariant:
+        return ops_.oscillators(oscillator_shape(l, steps), oscillators(l), a.x.data() + lane_floats(size(first) * size(config_.d_inner())), h,
+                                a.y.data(), h_series);
+    }
 }
 
 void LaneModel::layer_outputs(int l, int steps, float* e, float* h, float* h_low, LaneActivations& a) const {
@@ -172,13 +255,7 @@ void LaneModel::layer_outputs(int l, int steps, float* e, float* h, float* h_low
     const int d = config_.d_inner(), dm = config_.d_model;
     for (int t = 0; t < steps; t += a.sub_steps) {
         const int n = std::min(a.sub_steps, steps - t);
-        float* h_series = a.h_series.empty() ? nullptr : a.h_series.data();
-        if (!config_.all_blocks(BlockKind::time_invariant))
-            ops_.scan(scan_shape(n), scan_inputs(l, a, t), h, h_low, a.y.data(), h_series,
-                      a.q_series.empty() ? nullptr : a.q_series.data());
-        else
-            ops_.oscillators(oscillator_shape(n), oscillators(l), a.x.data() + lane_floats(size(t) * size(d)), h, a.y.data(),
-                             h_series);
+        scan(l, t, n, h, h_low, a);
         ops_.gate(n * d, a.y.data(), a.z.data() + lane_floats(size(t) * size(d)), a.gated.data());
         float* et = e + lane_floats(size(t) * size(dm));
         ops_.linear(linear_shape(n, d, dm, d, dm), w.out_proj.data(), data_or_null(w.out_proj_bias),

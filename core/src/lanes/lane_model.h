@@ -10,13 +10,15 @@ namespace serpent::lanes {
 
 /// State of 16 sequences: State's arrays with a lane dimension behind.
 struct LaneState {
-    LaneBuffer conv;  ///< [n_layers][d_conv - 1][d_inner][16]
+    LaneBuffer conv;  ///< layer after layer, [history of the layer][d_inner][16]
     LaneBuffer h;     ///< [n_layers][d_inner][d_state][16]; what rounding leaves out of it (State::h_low) is not kept
+    LaneBuffer fir_in, fir_out;  ///< [taps - 1][channels][16], oldest sample first
+
+    std::size_t state_channels;  ///< of the model
 
     explicit LaneState(const ModelConfig& config);
     void set_lane(int lane, const State& state);
     State lane(int lane, const ModelConfig& config) const;
-    void clear();
 };
 
 /// FiLM of 16 sequences: [n_layers][d_model][16] each; empty without controls.
@@ -25,16 +27,35 @@ struct LaneFilm {
     void set_lane(int lane, const Film& film);
 };
 
+/// The inputs of every layer's convolution over up to `longest` steps, [history + steps][d_inner][16] a layer: a long history is
+/// copied once a segment, not once a sub-block.
+class ConvRows {
+public:
+    ConvRows(const ModelConfig& config, int longest);
+    /// The rows in front, from LaneState::conv.
+    void begin(const LaneBuffer& conv);
+    /// The last rows of a segment, to LaneState::conv.
+    void end(int steps, LaneBuffer& conv) const;
+    void clear();
+    /// The history of `step`, which begins history() rows before it.
+    float* at(int layer, int step) { return rows_[static_cast<std::size_t>(layer)].data() + lane_floats(static_cast<std::size_t>(step) * width_); }
+
+private:
+    std::size_t width_;
+    std::vector<std::size_t> history_floats_;  // of every layer
+    std::vector<LaneBuffer> rows_;
+};
+
 /// What a layer leaves behind for the rest of its work. Rows [0, steps) of x, z, dbc, dt hold for `capacity` steps;
-/// u, inverse_rms, conv_in and conv_out only for the last sub-block of at most `sub_steps`.
+/// u, inverse_rms and conv_out only for the last sub-block of at most `sub_steps`.
 struct LaneActivations {
     int capacity, sub_steps;
-    LaneBuffer u, inverse_rms, conv_in, conv_out;  // d_model, 1, d_inner (with history rows in front), d_inner
-    LaneBuffer x, z, dbc, dt;                      // d_inner, d_inner, dt_rank + 2 d_state, d_inner
-    LaneBuffer y, gated;                           // d_inner, for one sub-block
-    LaneBuffer h_series, q_series;                 // for one sub-block, where `keep` is series
-    LaneBuffer q;                                  // for `capacity` steps, where `keep` is decays: layer_carry() leaves
-                                                   // its decays to layer_outputs()
+    LaneBuffer u, inverse_rms, conv_out;  // d_model, 1, d_inner
+    LaneBuffer x, z, dbc, dt;             // d_inner, d_inner, dt_rank + 2 d_state, d_inner
+    LaneBuffer y, gated;                  // d_inner, for one sub-block
+    LaneBuffer h_series, q_series;        // for one sub-block, where `keep` is series
+    LaneBuffer q;                         // for `capacity` steps, where `keep` is decays: layer_carry() leaves
+                                          // its decays to layer_outputs()
     enum class Keep { nothing, series, decays };
 
     LaneActivations(const ModelConfig& config, int capacity, int sub_steps, Keep keep);
@@ -48,14 +69,18 @@ public:
 
     /// e = encoder . in + bias.
     void encode(int steps, const float* in, float* e) const;
-    /// Norm to dt of layer `l` (steps <= capacity): reads e, advances `conv` ([d_conv - 1][d_inner][16]).
+    /// Norm to dt of layer `l` (steps <= capacity): reads e; `conv` ([history + steps][d_inner][16]) begins with the convolution's
+    /// history and gets its inputs behind it.
     void layer_inputs(int l, int steps, const float* e, const LaneFilm& film, float* conv, LaneActivations& a) const;
     /// Inputs of layer `l`'s convolution ([steps][d_inner]): what its history will hold later.
     void conv_inputs(int l, int steps, const float* e, const LaneFilm& film, LaneActivations& a, float* rows) const;
-    /// Phase 1 of the time-parallel scan: end state from h and h_low, and q over all steps ([decays of d_inner][16]).
+    /// Phase 1 of the time-parallel scan: end state from h and h_low, and q over all steps ([decays of d_inner][16]; time-invariant
+    /// layers: not written).
     void layer_carry(int l, int steps, float* h, float* h_low, float* q_sum, LaneActivations& a) const;
     /// Scan, gate, out_proj: adds the block's output to e, advances h. Steps [0, steps) of the activations. h_low null: not kept.
     void layer_outputs(int l, int steps, float* e, float* h, float* h_low, LaneActivations& a) const;
+    /// The scan alone, of steps [first, first + steps): y and, where kept, the series.
+    void scan(int l, int first, int steps, float* h, float* h_low, LaneActivations& a) const;
     /// out = decoder . norm_f(e) + bias + skip . in; u and inverse_rms are scratch ([steps][d_model], [steps]).
     void decode(int steps, const float* in, const float* e, float* u, float* inverse_rms, float* out) const;
 
@@ -65,21 +90,22 @@ public:
     const ModelConfig& config() const noexcept { return config_; }
     const Weights& weights() const noexcept { return weights_; }
     const kernels::LaneOps& ops() const noexcept { return ops_; }
-    /// Decay rates -exp(A_log) of layer l.
-    const std::vector<float>& A(int l) const { return A_[static_cast<std::size_t>(l)]; }
+    const kernels::BlockShape& block(int l) const noexcept { return blocks_[static_cast<std::size_t>(l)]; }
+    const std::vector<kernels::BlockShape>& blocks() const noexcept { return blocks_; }
 
-    kernels::LaneScanShape scan_shape(int steps) const;
+    kernels::LaneScanShape scan_shape(int l, int steps) const;
     kernels::LaneScanInputs scan_inputs(int l, const LaneActivations& a, int first_step) const;
-    /// Of time-invariant layers.
-    kernels::LaneOscillatorShape oscillator_shape(int steps) const;
+    kernels::LaneRotationShape rotation_shape(int l, int steps) const;
+    kernels::LaneRotationInputs rotation_inputs(int l, const LaneActivations& a, int first_step) const;
+    kernels::LaneOscillatorShape oscillator_shape(int l, int steps) const;
     kernels::LaneOscillators oscillators(int l) const;
     int dbc_width() const noexcept { return config_.dt_rank + 2 * config_.d_state; }
-    std::size_t conv_floats() const;  ///< of one layer
-    std::size_t h_floats() const;     ///< of one layer
+    std::size_t h_floats() const;  ///< of one layer
 
 private:
-    struct Oscillators {
-        std::vector<float> q_re, q_im, b;
+    /// What a layer's weights come to: A; the turns of rotating layers (re, im); q and b of time-invariant ones (re, im, gain).
+    struct Constants {
+        std::vector<float> A, re, im, gain;
     };
 
     void norm(int l, int steps, const float* e, const LaneFilm& film, LaneActivations& a) const;
@@ -87,8 +113,8 @@ private:
     const ModelConfig& config_;
     const Weights& weights_;
     const kernels::LaneOps& ops_;
-    std::vector<std::vector<float>> A_;
-    std::vector<Oscillators> oscillators_;  // of time-invariant layers
+    std::vector<kernels::BlockShape> blocks_;
+    std::vector<Constants> constants_;  // of every layer
 };
 
 /// Plain row-major weights: stride of an output row is `in`.

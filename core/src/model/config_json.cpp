@@ -58,9 +58,9 @@ void check_output_peak(float peak) {
         fail("output_peak", "is " + std::to_string(peak) + "; it must be 0, or from 1e-30 to 1e30");
 }
 
-void check_per_layer(const std::string& field, std::size_t count, int n_layers) {
-    if (count != 1 && count != static_cast<std::size_t>(n_layers))
-        fail(field, "has " + std::to_string(count) + " entries; give one for all layers, or one for each of the " + std::to_string(n_layers));
+void check_in_turn(const std::string& field, std::size_t count) {
+    constexpr std::size_t most = 64;
+    if (count < 1 || count > most) fail(field, "has " + std::to_string(count) + " entries; give 1 to 64, which the layers take in turn");
 }
 
 } // namespace
@@ -142,8 +142,8 @@ void fields::check_stack(const ModelConfig& config, const std::string& prefix) {
     check_range(prefix + "d_conv", config.d_conv, 1, 64);
     check_range(prefix + "expand", config.expand, 1, 16);
     check_range(prefix + "dt_rank", config.dt_rank, 1, 1024);
-    check_per_layer(prefix + "blocks", config.blocks.size(), config.n_layers);
-    check_per_layer(prefix + "dilations", config.dilations.size(), config.n_layers);
+    check_in_turn(prefix + "blocks", config.blocks.size());
+    check_in_turn(prefix + "dilations", config.dilations.size());
     if (config.d_state % 2 != 0 && !config.all_blocks(BlockKind::selective))
         fail(prefix + "d_state", "is odd; rotating and time-invariant blocks have complex states, two numbers each");
     constexpr int longest_history = 16384;
@@ -168,9 +168,9 @@ BlockKind block_kind(const json& value, const std::string& field) {
     fail(field, "is " + printable(text) + "; it must be \"selective\", \"rotating\" or \"time_invariant\"");
 }
 
-/// One value for all layers, or a list of one for each.
+/// One value for all layers, or a list that they take in turn.
 template <class T, class Read>
-void read_per_layer(const json& object, const std::string& prefix, const char* key, std::vector<T>& out, const Read& read_one) {
+void read_in_turn(const json& object, const std::string& prefix, const char* key, std::vector<T>& out, const Read& read_one) {
     const json* value = find(object, key);
     if (!value) return;
     out.clear();
@@ -181,8 +181,8 @@ void read_per_layer(const json& object, const std::string& prefix, const char* k
 } // namespace
 
 void fields::read_blocks(const json& object, const std::string& prefix, ModelConfig& config) {
-    read_per_layer(object, prefix, "blocks", config.blocks, block_kind);
-    read_per_layer(object, prefix, "dilations", config.dilations, [](const json& value, const std::string& field) {
+    read_in_turn(object, prefix, "blocks", config.blocks, block_kind);
+    read_in_turn(object, prefix, "dilations", config.dilations, [](const json& value, const std::string& field) {
         int dilation = 1;
         read(value, field, dilation);
         return dilation;

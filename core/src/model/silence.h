@@ -37,6 +37,15 @@ private:
     TimeConstants time_constants_;
 };
 
+/// What a state consists of, under the names that files give it; h_low, which training does without, is not among them.
+struct StatePart {
+    const char* name;
+    std::vector<float> State::*values;
+    bool always;  ///< in files even where it has no values
+};
+inline constexpr StatePart state_parts[] = {
+    {"conv", &State::conv, true}, {"h", &State::h, true}, {"fir_in", &State::fir_in, false}, {"fir_out", &State::fir_out, false}};
+
 /// Whether the sizes are those of `like`; h_low may be empty.
 bool is_state_of(const State& state, const State& like) noexcept;
 

@@ -7,7 +7,7 @@ namespace {
 
 template <class T>
 T of_layer(const std::vector<T>& values, int l) {
-    return values.size() == 1 ? values.front() : values[static_cast<std::size_t>(l)];
+    return values[static_cast<std::size_t>(l) % values.size()];
 }
 
 } // namespace

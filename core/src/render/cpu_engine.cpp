@@ -2,7 +2,8 @@
 // The time-parallel renderer. A block of time is cut into chunks; chunk c is lane c % 16 of group c / 16. For every
 // layer: (1) each chunk by itself up to its scan, from h = 0, keeping its end state and q = expm1(A sum(dt)); (2) the true start
 // states, chunk after chunk: h_start' = h_start + q h_start + h_end; (3) the scan again with them, gate, out_proj.
-// The convolution reaches d_conv - 1 samples into the chunk before: those rows are computed ahead ("halo").
+// The convolution reaches history() samples into the chunk before: those rows are computed ahead ("halo"). Rotating states turn by
+// steps times their angle from chunk to chunk. The filters at the ends pass over a whole block, before and after.
 #include "render/render_engine.h"
 
 #include "model/isa.h"
@@ -10,10 +11,13 @@
 #include "lanes/lane_model.h"
 #include "lanes/workers.h"
 #include "reference/output_bound.h"
+#include "reference/rotating_scan.h"
 #include "serpent/errors.h"
+#include "serpent/kernels/fir.h"
 
 #include <algorithm>
 #include <barrier>
+#include <complex>
 
 namespace serpent {
 namespace {
@@ -25,15 +29,21 @@ constexpr int groups_per_thread = 8; // barriers are dear: 2 gained nothing from
 
 std::size_t size(int a) { return static_cast<std::size_t>(a); }
 
+int longest_history(const ModelConfig& c) {
+    int longest = 0;
+    for (int l = 0; l < c.n_layers; ++l) longest = std::max(longest, c.block(l).history());
+    return longest;
+}
+
 /// 16 chunks on their way through the layers.
 struct Group {
     LaneActivations activations;
-    LaneBuffer in, out, e, halo, h, h_low, q_sum;
+    LaneBuffer in, out, e, conv, h, h_low, q_sum;  // conv: the layer's halo and, behind it, the inputs of its convolution
 
     Group(const ModelConfig& c, int chunk)
         : activations(c, chunk, std::min(chunk, sub_steps), LaneActivations::Keep::decays), in(lane_floats(size(chunk * c.channels))),
           out(in.size()), e(lane_floats(size(chunk) * size(c.d_model))),
-          halo(lane_floats(size(c.d_conv - 1) * size(c.d_inner()))),
+          conv(lane_floats(size(longest_history(c) + chunk) * size(c.d_inner()))),
           h(lane_floats(size(c.d_inner()) * size(c.d_state))), h_low(h.size()),
           q_sum(lane_floats(size(c.d_inner()) * size(c.decays()))) {}
 };
@@ -71,7 +81,11 @@ private:
     void store(const Group& g, float* const* out, std::size_t first, int steps, int used_lanes) const;
     void halo(int l, Group& g, int steps) const;
     void join_halos(int l, int used);
-    void join_states(int l, int used);
+    void join_states(int l, int steps, int used);
+    void filter(const std::vector<float>& weight, std::vector<float>& history, const float* const* in, float* const* out, std::size_t n);
+    void process_unfiltered(const float* const* in, float* const* out, std::size_t n);
+    int history(int l) const { return lanes.block(l).history(); }
+    std::size_t conv_begin(int l) const;  // in State::conv
 };
 
 CpuEngine::CpuEngine(std::shared_ptr<const Model> m, RendererOptions o)
@@ -85,15 +99,51 @@ CpuEngine::CpuEngine(std::shared_ptr<const Model> m, RendererOptions o)
         for (int lane = 0; lane < lane_count; ++lane) film.set_lane(lane, f);
     }
     state_ = initial_state_of(*model, options);
-    const int chunk = std::max(options.chunk, model->config.d_conv);  // the halo must fit into one chunk
+    const int chunk = std::max(options.chunk, longest_history(model->config) + 1);  // the halo must fit into one chunk
     groups.reserve(most_groups());
     groups.emplace_back(model->config, chunk);
 }
 
+std::size_t CpuEngine::conv_begin(int l) const {
+    std::size_t begin = 0;
+    for (int i = 0; i < l; ++i) begin += size(lanes.block(i).conv_floats());
+    return begin;
+}
+
+/// In parts over the workers, each of which reads what lies before it. in may be out.
+void CpuEngine::filter(const std::vector<float>& weight, std::vector<float>& history, const float* const* in, float* const* out, std::size_t n) {
+    const std::size_t channels = size(model->config.channels), taps = weight.size() / channels, padded = kernels::fir_padded(taps);
+    const kernels::FirOps& ops = kernels::fir_ops_for(required_isa(options.isa));
+    LaneBuffer packed(padded), heard(padded - 1 + n);
+    float* const signal = heard.data() + padded - 1;
+    for (std::size_t c = 0; c < channels; ++c) {
+        float* const past = history.data() + c * (taps - 1);
+        kernels::pack_fir(taps, weight.data() + c * taps, packed.data());
+        std::copy_n(past, taps - 1, signal - (taps - 1));
+        std::copy_n(in[c], n, signal);
+        workers.run([&](int thread) {
+            const FlushDenormals flush;
+            const std::size_t team = size(workers.count()), begin = n * size(thread) / team, end = n * size(thread + 1) / team;
+            ops.filter(padded, packed.data(), signal + begin, out[c] + begin, end - begin);
+        });
+        std::copy_n(signal + n - (taps - 1), taps - 1, past);
+    }
+}
+
+void CpuEngine::process(const float* const* in, float* const* out, std::size_t n) {
+    const ModelConfig& c = model->config;
+    if (c.fir_in > 0) filter(model->weights.fir_in, state_.fir_in, in, out, n);
+    process_unfiltered(c.fir_in > 0 ? out : in, out, n);
+    if (c.fir_out > 0) filter(model->weights.fir_out, state_.fir_out, out, out, n);
+    if (!bound.bounds()) return;
+    for (int channel = 0; channel < c.channels; ++channel)
+        for (std::size_t t = 0; t < n; ++t) out[channel][t] = bound(out[channel][t]);
+}
+
 /// Works from the front with full groups; what is left goes through one group with shorter chunks, and a last handful
 /// of samples through a single lane. The cut does not depend on the number of threads, so neither does the answer.
-void CpuEngine::process(const float* const* in, float* const* out, std::size_t n) {
-    const int shortest = std::max(8, model->config.d_conv);
+void CpuEngine::process_unfiltered(const float* const* in, float* const* out, std::size_t n) {
+    const int shortest = std::max(8, longest_history(model->config) + 1);
     std::size_t first = 0;
     while (first < n) {
         const std::size_t left = n - first;
@@ -128,7 +178,7 @@ void CpuEngine::store(const Group& g, float* const* out, std::size_t first, int 
     for (int c = 0; c < channels; ++c)
         for (int lane = 0; lane < used_lanes; ++lane) {
             float* to = out[c] + first + size(lane) * size(steps);
-            for (int t = 0; t < steps; ++t) to[t] = bound(g.out[lane_floats(size(t * channels + c)) + size(lane)]);
+            for (int t = 0; t < steps; ++t) to[t] = g.out[lane_floats(size(t * channels + c)) + size(lane)];
         }
 }
 
@@ -137,38 +187,39 @@ void CpuEngine::one_lane(const float* const* in, float* const* out, std::size_t 
     const ModelConfig& c = model->config;
     Group& g = groups.front();
     load(g, in, first, steps, 1);
-    LaneState running(c);
-    running.set_lane(0, state_);
     const std::size_t states = size(c.d_inner()) * size(c.d_state);
+    float *conv = state_.conv.data(), *h = state_.h.data(), *low = state_.h_low.data();
     lanes.encode(steps, g.in.data(), g.e.data());
-    for (int l = 0; l < c.n_layers; ++l) {
-        lanes.layer_inputs(l, steps, g.e.data(), film, running.conv.data() + size(l) * lanes.conv_floats(), g.activations);
-        lanes.layer_carry(l, steps, g.h.data(), g.h_low.data(), g.q_sum.data(), g.activations);  // only for the decays it leaves
-        float* const low = state_.h_low.data() + size(l) * states;
-        for (std::size_t i = 0; i < states; ++i) g.h_low[lane_floats(i)] = low[i];
-        lanes.layer_outputs(l, steps, g.e.data(), running.h.data() + size(l) * lanes.h_floats(), g.h_low.data(), g.activations);
-        for (std::size_t i = 0; i < states; ++i) low[i] = g.h_low[lane_floats(i)];
+    for (int l = 0; l < c.n_layers; ++l, h += states, low += states) {
+        const std::size_t past = size(lanes.block(l).conv_floats()), fresh = size(steps) * size(c.d_inner());
+        for (std::size_t i = 0; i < past; ++i) g.conv[lane_floats(i)] = conv[i];
+        for (std::size_t i = 0; i < states; ++i) g.h[lane_floats(i)] = h[i], g.h_low[lane_floats(i)] = low[i];
+        lanes.layer_inputs(l, steps, g.e.data(), film, g.conv.data(), g.activations);
+        if (lanes.block(l).kind != BlockKind::time_invariant) {  // only for the decays it leaves
+            LaneBuffer scratch = g.h, scratch_low = g.h_low;
+            lanes.layer_carry(l, steps, scratch.data(), scratch_low.data(), g.q_sum.data(), g.activations);
+        }
+        lanes.layer_outputs(l, steps, g.e.data(), g.h.data(), g.h_low.data(), g.activations);
+        for (std::size_t i = 0; i < past; ++i) *conv++ = g.conv[lane_floats(fresh + i)];
+        for (std::size_t i = 0; i < states; ++i) h[i] = g.h[lane_floats(i)], low[i] = g.h_low[lane_floats(i)];
     }
     lanes.decode_blocks(steps, g.in.data(), g.e.data(), g.activations, g.out.data());
-    State ended = running.lane(0, c);
-    ended.h_low = std::move(state_.h_low);
-    state_ = std::move(ended);
     store(g, out, first, steps, 1);
 }
 
 void CpuEngine::halo(int l, Group& g, int steps) const {
-    const int rows = model->config.d_conv - 1;
+    const int rows = history(l);
     lanes.conv_inputs(l, rows, g.e.data() + lane_floats(size(steps - rows) * size(model->config.d_model)), film,
-                      g.activations, g.halo.data());
+                      g.activations, g.conv.data());
 }
 
 /// Moves every halo one chunk later (lane j reads what lane j - 1 ended with) and advances the layer's history.
 void CpuEngine::join_halos(int l, int used) {
-    const std::size_t rows = size(model->config.d_conv - 1) * size(model->config.d_inner());
-    float* running = state_.conv.data() + size(l) * rows;
+    const std::size_t rows = size(lanes.block(l).conv_floats());
+    float* running = state_.conv.data() + conv_begin(l);
     for (int group = 0; group < used; ++group)
         for (std::size_t i = 0; i < rows; ++i) {
-            float* lane = groups[size(group)].halo.data() + lane_floats(i);
+            float* lane = groups[size(group)].conv.data() + lane_floats(i);
             const float last = lane[lane_count - 1];
             std::copy_backward(lane, lane + lane_count - 1, lane + lane_count);
             lane[0] = running[i];
@@ -176,29 +227,53 @@ void CpuEngine::join_halos(int l, int used) {
         }
 }
 
-/// Phase 2: replaces every chunk's end state by its true start state, and advances the layer's state.
-void CpuEngine::join_states(int l, int used) {
-    const ModelConfig& c = model->config;
-    const std::size_t first = size(l) * size(c.d_inner()) * size(c.d_state);
-    float *const running = state_.h.data() + first, *const running_low = state_.h_low.data() + first;
-    for (int group = 0; group < used; ++group) {
-        Group& g = groups[size(group)];
-        for (int i = 0; i < c.d_inner(); ++i)
-            for (int n = 0; n < c.d_state; ++n) {
-                const std::size_t at = size(i * c.d_state + n);
-                const float* const q = g.q_sum.data() + lane_floats(c.a == DecayShape::tied ? size(i) : at);
-                float *const h = g.h.data() + lane_floats(at), *const low = g.h_low.data() + lane_floats(at);
-                double state = double(running[at]) + double(running_low[at]);
+/// Phase 2: replaces every chunk's end state by its true start state, and advances the layer's state. In float64 and complex numbers,
+/// of which real states are the first.
+void CpuEngine::join_states(int l, int steps, int used) {
+    const kernels::BlockShape& b = lanes.block(l);
+    const LayerWeights& w = model->weights.layers[size(l)];
+    const std::size_t first = size(l) * size(b.h_floats()), pairs = size(b.pairs());
+    const bool real = b.kind == BlockKind::selective;
+    const std::size_t count = real ? size(b.d_state) : pairs;                            // joined, of each channel
+    const std::size_t apart = b.kind == BlockKind::time_invariant ? 2 : 1;               // from one to the next
+    const std::size_t imaginary = b.kind == BlockKind::time_invariant ? 1 : pairs;       // from a real part to its imaginary one
+    for (std::size_t c = 0; c < size(b.d_inner); ++c)
+        for (std::size_t n = 0; n < count; ++n) {
+            const std::size_t re = c * size(b.d_state) + n * apart, im = re + imaginary, weight = c * count + n;
+            const auto get = [&](const float* h, const float* low, std::size_t stride, std::size_t lane) {
+                const auto part = [&](std::size_t at) { return double(h[at * stride + lane]) + double(low[at * stride + lane]); };
+                return std::complex<double>(part(re), real ? 0.0 : part(im));
+            };
+            const auto put = [&](std::complex<double> value, float* h, float* low, std::size_t stride, std::size_t lane) {
+                const auto part = [&](std::size_t at, double v) {
+                    h[at * stride + lane] = static_cast<float>(v);
+                    low[at * stride + lane] = static_cast<float>(v - double(h[at * stride + lane]));
+                };
+                part(re, value.real());
+                if (!real) part(im, value.imag());
+            };
+            // What a chunk does to its start, less 1: the decay from its dt, the turn from its length.
+            const double turned = real ? 0.0 : double(steps) * double(w.A_imag[weight]);
+            const auto turn = reference::Turn<double>::exactly(turned);
+            const std::complex<double> fixed = b.kind == BlockKind::time_invariant
+                                                   ? std::exp(std::complex<double>(-std::exp(double(w.A_log[weight])) * steps, turned)) - 1.0
+                                                   : std::complex<double>(0.0);
+            std::complex<double> state = get(state_.h.data() + first, state_.h_low.data() + first, 1, 0);
+            for (int group = 0; group < used; ++group) {
+                Group& g = groups[size(group)];
                 for (std::size_t lane = 0; lane < lane_count; ++lane) {
-                    const double next = state + (double(q[lane]) * state + (double(h[lane]) + double(low[lane])));
-                    h[lane] = static_cast<float>(state);
-                    low[lane] = static_cast<float>(state - double(h[lane]));
-                    state = next;
+                    std::complex<double> change = fixed;
+                    if (b.kind != BlockKind::time_invariant) {
+                        const double q = g.q_sum[lane_floats(b.tied ? c : weight) + lane];
+                        change = {q + turn.t + q * turn.t, turn.s + q * turn.s};
+                    }
+                    const std::complex<double> end = get(g.h.data(), g.h_low.data(), lane_count, lane);
+                    put(state, g.h.data(), g.h_low.data(), lane_count, lane);
+                    state += change * state + end;
                 }
-                running[at] = static_cast<float>(state);
-                running_low[at] = static_cast<float>(state - double(running[at]));
             }
-    }
+            put(state, state_.h.data() + first, state_.h_low.data() + first, 1, 0);
+        }
 }
 
 void CpuEngine::chunks(const float* const* in, float* const* out, std::size_t first, int steps, int used) {
@@ -206,7 +281,7 @@ void CpuEngine::chunks(const float* const* in, float* const* out, std::size_t fi
     const int team = workers.count();
     int joins = 0;  // two to a layer, run by one thread while the others wait
     std::barrier barrier(team, [&]() noexcept {
-        joins % 2 == 0 ? join_halos(joins / 2, used) : join_states(joins / 2, used);
+        joins % 2 == 0 ? join_halos(joins / 2, used) : join_states(joins / 2, steps, used);
         ++joins;
     });
     workers.run([&](int thread) {
@@ -221,7 +296,7 @@ void CpuEngine::chunks(const float* const* in, float* const* out, std::size_t fi
         for (int l = 0; l < c.n_layers; ++l) {
             barrier.arrive_and_wait();
             each_group([&](Group& g, std::size_t) {
-                lanes.layer_inputs(l, steps, g.e.data(), film, g.halo.data(), g.activations);
+                lanes.layer_inputs(l, steps, g.e.data(), film, g.conv.data(), g.activations);
                 std::fill(g.h.begin(), g.h.end(), 0.0f);
                 std::fill(g.h_low.begin(), g.h_low.end(), 0.0f);
                 lanes.layer_carry(l, steps, g.h.data(), g.h_low.data(), g.q_sum.data(), g.activations);

@@ -6,6 +6,7 @@
 #include "model/bound_memory.h"
 #include "model/config_json.h"
 #include "model/isa.h"
+#include "model/silence.h"
 #include "serpent/errors.h"
 #include "training/checkpoint_file.h"
 #include "training/schedule.h"
@@ -24,7 +25,7 @@ using nlohmann::json;
 
 constexpr Format format{"serpent-checkpoint", "2"};
 
-using PlayedSizes = std::vector<std::array<std::size_t, 2>>;  ///< floats of conv and h of every take
+using PlayedSizes = std::vector<std::array<std::size_t, std::size(state_parts)>>;  ///< floats of every take and part of its states
 
 /// Weights of several kinds under prefixed names; lanes and played states as flat tensors.
 std::vector<TensorRef> all_tensors(TrainerState& s, const PlayedSizes& played) {
@@ -36,26 +37,29 @@ std::vector<TensorRef> all_tensors(TrainerState& s, const PlayedSizes& played) {
             t.name = prefix + t.name;
             list.push_back(t);
         }
-    const ModelConfig& c = s.net.config;
-    const auto size = [](int n) { return static_cast<std::size_t>(n); };
-    const std::size_t rows = size(c.n_layers) * size(c.d_inner());
+    const State one = zero_state(s.net.config);
     for (std::size_t lane = 0; lane < s.lane_states.size(); ++lane) {
         const std::string prefix = "lane." + std::to_string(lane) + ".";
-        list.push_back({prefix + "conv", {rows * size(c.d_conv - 1)}, &s.lane_states[lane].conv});
-        list.push_back({prefix + "h", {rows * size(c.d_state)}, &s.lane_states[lane].h});
-        list.push_back({prefix + "error", {size(c.channels)}, &s.lane_errors[lane]});
+        for (const StatePart& part : state_parts)
+            if (const std::size_t floats = (one.*part.values).size(); floats > 0 || part.always)
+                list.push_back({prefix + part.name, {floats}, &(s.lane_states[lane].*part.values)});
+        list.push_back({prefix + "error", {static_cast<std::size_t>(s.net.config.channels)}, &s.lane_errors[lane]});
     }
     for (std::size_t k = 0; k < s.played.takes.size(); ++k) {
         const std::string prefix = "played." + std::to_string(k) + ".";
-        list.push_back({prefix + "conv", {played[k][0]}, &s.played.takes[k].conv});
-        list.push_back({prefix + "h", {played[k][1]}, &s.played.takes[k].h});
+        for (std::size_t i = 0; i < std::size(state_parts); ++i)
+            if (played[k][i] > 0 || state_parts[i].always)
+                list.push_back({prefix + state_parts[i].name, {played[k][i]}, &(s.played.takes[k].*state_parts[i].values)});
     }
     return list;
 }
 
 PlayedSizes played_sizes(const TrainerState& s) {
     PlayedSizes sizes;
-    for (const PlayedStates::Take& take : s.played.takes) sizes.push_back({take.conv.size(), take.h.size()});
+    for (const State& take : s.played.takes) {
+        sizes.emplace_back();
+        for (std::size_t i = 0; i < std::size(state_parts); ++i) sizes.back()[i] = (take.*state_parts[i].values).size();
+    }
     return sizes;
 }
 
@@ -125,8 +129,9 @@ PlayedSizes read_progress(const json& j, TrainerState& s) {
     s.data_fingerprint = bits_of(j.at("data_fingerprint"), "fingerprint");
     PlayedSizes sizes;
     for (const json& pair : j.at("played")) {
-        const auto count = [&](std::size_t i) { return static_cast<std::size_t>(count_of(pair.at(i), "size of a state")); };
-        sizes.push_back({count(0), count(1)});
+        sizes.emplace_back();  // before there were filters, checkpoints had two
+        for (std::size_t i = 0; i < std::min(pair.size(), std::size(state_parts)); ++i)
+            sizes.back()[i] = static_cast<std::size_t>(count_of(pair.at(i), "size of a state"));
     }
     s.played.takes.resize(sizes.size());
     s.lane_states.resize(lanes);
@@ -195,8 +200,9 @@ void check_fits(const TrainerState& s, const TrainingSet& data) {
     const State one = zero_state(s.net.config);
     for (std::size_t k = 0; k < s.played.takes.size(); ++k) {
         const std::size_t places = (length(k) + PlayedStates::spacing_samples - 1) / PlayedStates::spacing_samples;
-        if (s.played.takes[k].conv.size() != places * one.conv.size() || s.played.takes[k].h.size() != places * one.h.size())
-            throw Error("it has too many or too few states of the recordings");
+        for (const StatePart& part : state_parts)
+            if ((s.played.takes[k].*part.values).size() != places * (one.*part.values).size())
+                throw Error("it has too many or too few states of the recordings");
     }
 }
 

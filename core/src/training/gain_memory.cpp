@@ -176,7 +176,9 @@ GainMemory gain_memory(const TrainingSet& data) {
         for (std::size_t k = 0; k < errors.size(); ++k) squares[k] += errors[k];
     }
     if (judged == 0) return {};
-    GainMemory memory{std::sqrt(squares.front() / double(judged)), std::sqrt(squares.back() / double(judged)), 0};
+    // More of the past may also mislead, where there are few frames to learn from.
+    const double least = *std::ranges::min_element(squares);
+    GainMemory memory{std::sqrt(squares.front() / double(judged)), std::sqrt(least / double(judged)), 0};
     if (!(memory.with_past_db < rides_below * memory.static_error_db)) return memory;
     for (std::size_t k = 0; k < memories_s.size() && memory.seconds == 0; ++k)
         if (std::sqrt(squares[k + 1] / double(judged)) <= nearly_as_much * memory.with_past_db) memory.seconds = memories_s[k];

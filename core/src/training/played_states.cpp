@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "training/played_states.h"
 
+#include "model/silence.h"
+
 #include "serpent/render.h"
 
 #include <algorithm>
@@ -24,8 +26,10 @@ void PlayedStates::play(const TrainingSet& data, const Model& net, double input_
         for (std::vector<float>& channel : block) io.push_back(channel.data());
         for (std::size_t at = 0; at < length; at += spacing_samples) {
             const State& state = renderer.state();
-            takes[k].conv.insert(takes[k].conv.end(), state.conv.begin(), state.conv.end());
-            takes[k].h.insert(takes[k].h.end(), state.h.begin(), state.h.end());
+            for (const StatePart& part : state_parts) {
+                const std::vector<float>& values = state.*part.values;
+                (takes[k].*part.values).insert((takes[k].*part.values).end(), values.begin(), values.end());
+            }
             const std::size_t n = std::min(spacing_samples, length - at);
             for (std::size_t c = 0; c < block.size(); ++c)
                 for (std::size_t t = 0; t < n; ++t) block[c][t] = static_cast<float>(input_scale) * take.dry[c][at + t];
@@ -37,11 +41,10 @@ void PlayedStates::play(const TrainingSet& data, const Model& net, double input_
 State PlayedStates::at(const ModelConfig& config, std::size_t take, std::size_t position) const {
     State state = zero_state(config);
     const std::size_t index = position / spacing_samples;
-    const auto part = [&](const std::vector<float>& all, std::vector<float>& one) {
-        std::copy_n(all.begin() + static_cast<std::ptrdiff_t>(index * one.size()), one.size(), one.begin());
-    };
-    part(takes[take].conv, state.conv);
-    part(takes[take].h, state.h);
+    for (const StatePart& part : state_parts) {
+        std::vector<float>& one = state.*part.values;
+        std::copy_n((takes[take].*part.values).begin() + static_cast<std::ptrdiff_t>(index * one.size()), one.size(), one.begin());
+    }
     return state;
 }
 

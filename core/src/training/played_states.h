@@ -13,10 +13,9 @@ class PlayedStates {
 public:
     static constexpr std::size_t spacing_samples = 12288;  ///< between two states, whatever block the renderer likes
 
-    struct Take {
-        std::vector<float> conv, h;  ///< those of State, one after another: before sample 0, spacing, 2 spacing, ...
-    };
-    std::vector<Take> takes;  ///< empty before the first play()
+    /// Of every take, the states before sample 0, spacing, 2 spacing, ...: part by part (state_parts), one after another. Empty before the
+    /// first play().
+    std::vector<State> takes;
 
     void play(const TrainingSet& data, const Model& net, double input_scale, std::optional<kernels::Isa> isa, int threads);
     bool empty() const noexcept { return takes.empty(); }

@@ -25,8 +25,7 @@ ModelConfig resonant(int layers) {
     c.b_bar = BBar::ema;
     c.skip = true;
     c.blocks = {BlockKind::rotating};
-    c.dilations.clear();
-    for (int l = 0, dilation = 1; l < layers; ++l, dilation = l % 6 == 0 ? 1 : 3 * dilation) c.dilations.push_back(dilation);
+    c.dilations = {1, 3, 9, 27, 81, 243};
     c.fir_in = 64;
     c.fir_out = 256;
     return c;

@@ -19,12 +19,15 @@ SegmentGradient::SegmentGradient(const LaneModel& model, Weights& weights, int l
     : state(model.config()), in(lane_floats(size(longest) * size(model.config().channels))), target(in.size()),
       previous_error(lane_floats(size(model.config().channels))), model_(model), longest_(longest),
       sub_steps_(backward_sub_steps(model.config())), a_(model.config(), sub_steps_, sub_steps_, LaneActivations::Keep::nothing),
-      backward_(model, weights, sub_steps_), state_gradient_(model.config()), out_(in.size()), dout_(in.size()),
-      de_(lane_floats(size(sub_steps_) * size(model.config().d_model))), stft_(std::make_unique<kernels::StftLoss>()),
+      backward_(model, weights, sub_steps_), conv_rows_(model.config(), longest), dconv_rows_(model.config(), longest), dh_(state.h.size()),
+      out_(in.size()), dout_(in.size()), de_(lane_floats(size(sub_steps_) * size(model.config().d_model))),
+      filter_in_(model.ops(), model.config().channels, model.config().fir_in, longest),
+      filter_out_(model.ops(), model.config().channels, model.config().fir_out, longest),
+      filtered_(filter_in_.exists() ? in.size() : 0), din_(filtered_.size()), dplayed_(filter_out_.exists() ? in.size() : 0), stft_(std::make_unique<kernels::StftLoss>()),
       lane_target_(size(longest)), lane_out_(size(longest)), lane_gradient_(size(longest)) {
     stream_.resize(size(model.config().n_layers + 1));
     for (LaneBuffer& s : stream_) s.resize(lane_floats(size(longest) * size(model.config().d_model)));
-    snapshots_.assign(size((longest + sub_steps_ - 1) / sub_steps_), LaneState(model.config()));
+    snapshots_.assign(size((longest + sub_steps_ - 1) / sub_steps_), LaneBuffer(state.h.size()));
     stft_->prepare(size(longest));
 }
 
@@ -45,19 +48,26 @@ double SegmentGradient::run(int steps, const SegmentLoss& loss) {
 
 void SegmentGradient::forward(int steps) {
     const ModelConfig& c = model_.config();
+    if (filter_in_.exists()) {
+        std::copy_n(in.data(), lane_floats(size(steps * c.channels)), filter_in_.input());
+        filter_in_.forward(steps, model_.weights().fir_in, state.fir_in, filtered_.data());
+    }
+    conv_rows_.begin(state.conv);
     for (int t = 0; t < steps; t += sub_steps_) {
         const int n = std::min(sub_steps_, steps - t);
         const std::size_t at = lane_floats(size(t * c.channels));
-        snapshots_[size(t / sub_steps_)] = state;
-        model_.encode(n, in.data() + at, stream_at(0, t));
+        snapshots_[size(t / sub_steps_)] = state.h;
+        model_.encode(n, inner_in() + at, stream_at(0, t));
         for (int l = 0; l < c.n_layers; ++l) {
             float* e = stream_at(l + 1, t);
             std::copy_n(stream_at(l, t), lane_floats(size(n) * size(c.d_model)), e);
-            model_.layer_inputs(l, n, e, film, state.conv.data() + size(l) * model_.conv_floats(), a_);
+            model_.layer_inputs(l, n, e, film, conv_rows_.at(l, t), a_);
             model_.layer_outputs(l, n, e, state.h.data() + size(l) * model_.h_floats(), nullptr, a_);
         }
-        model_.decode(n, in.data() + at, stream_at(c.n_layers, t), a_.u.data(), a_.inverse_rms.data(), out_.data() + at);
+        model_.decode(n, inner_in() + at, stream_at(c.n_layers, t), a_.u.data(), a_.inverse_rms.data(), inner_out() + at);
     }
+    conv_rows_.end(steps, state.conv);
+    if (filter_out_.exists()) filter_out_.forward(steps, model_.weights().fir_out, state.fir_out, out_.data());
 }
 
 /// Squared error, plain and pre-emphasised; fills dout_.
@@ -111,20 +121,25 @@ double SegmentGradient::score_spectrum(int steps, const SegmentLoss& loss) {
 
 void SegmentGradient::backward(int steps) {
     const ModelConfig& c = model_.config();
-    state_gradient_.clear();
+    const Weights& w = model_.weights();
+    if (filter_out_.exists()) filter_out_.backward(steps, w.fir_out, dout_.data(), dplayed_.data(), gradients().of(w.fir_out));
+    const float* const dout = filter_out_.exists() ? dplayed_.data() : dout_.data();
+    std::fill(dh_.begin(), dh_.end(), 0.0f);
+    dconv_rows_.clear();
     const int blocks = (steps + sub_steps_ - 1) / sub_steps_;
     for (int b = blocks - 1; b >= 0; --b) {
         const int t = b * sub_steps_, n = std::min(sub_steps_, steps - t);
         const std::size_t at = lane_floats(size(t * c.channels));
-        const LaneState& start = snapshots_[size(b)];
-        backward_.decode(n, in.data() + at, stream_at(c.n_layers, t), dout_.data() + at, de_.data());
+        float* const din = filter_in_.exists() ? din_.data() + at : nullptr;
+        backward_.decode(n, inner_in() + at, stream_at(c.n_layers, t), dout + at, de_.data(), din);
         for (int l = c.n_layers - 1; l >= 0; --l) {
-            const std::size_t conv = size(l) * model_.conv_floats(), h = size(l) * model_.h_floats();
-            backward_.layer(l, n, stream_at(l, t), film, start.conv.data() + conv, start.h.data() + h, de_.data(),
-                            state_gradient_.conv.data() + conv, state_gradient_.h.data() + h);
+            const std::size_t h = size(l) * model_.h_floats();
+            backward_.layer(l, n, stream_at(l, t), film, conv_rows_.at(l, t), snapshots_[size(b)].data() + h, de_.data(),
+                            dconv_rows_.at(l, t), dh_.data() + h);
         }
-        backward_.encode(n, in.data() + at, de_.data());
+        backward_.encode(n, inner_in() + at, de_.data(), din);
     }
+    if (filter_in_.exists()) filter_in_.backward(steps, w.fir_in, din_.data(), nullptr, gradients().of(w.fir_in));
 }
 
 } // namespace serpent

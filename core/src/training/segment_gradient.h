@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "lanes/lane_filter.h"
 #include "lanes/lane_gradient.h"
 
 #include <array>
@@ -46,15 +47,21 @@ private:
     double score_spectrum(int steps, const SegmentLoss& loss);
     void backward(int steps);
     float* stream_at(int layer, int step);
+    /// What the encoder hears, and where what the decoder says goes.
+    float* inner_in() { return filter_in_.exists() ? filtered_.data() : in.data(); }
+    float* inner_out() { return filter_out_.exists() ? filter_out_.input() : out_.data(); }
 
     const lanes::LaneModel& model_;
     int longest_, sub_steps_;
     lanes::LaneActivations a_;
     lanes::LaneBackward backward_;
     std::vector<lanes::LaneBuffer> stream_;       // input of every layer, and the last one's output: [steps][d_model]
-    std::vector<lanes::LaneState> snapshots_;     // state at the start of every sub-block
-    lanes::LaneState state_gradient_;
+    lanes::ConvRows conv_rows_, dconv_rows_;      // inputs of the convolutions over the segment, and their gradient
+    std::vector<lanes::LaneBuffer> snapshots_;    // h at the start of every sub-block
+    lanes::LaneBuffer dh_;
     lanes::LaneBuffer out_, dout_, de_;
+    lanes::LaneFilter filter_in_, filter_out_;
+    lanes::LaneBuffer filtered_, din_, dplayed_;  // with filters: the encoder's input and its gradient; gradient of what the output filter hears
     std::unique_ptr<kernels::StftLoss> stft_;
     std::vector<float> lane_target_, lane_out_, lane_gradient_;
 };

@@ -47,6 +47,26 @@ struct LaneScanGradients {
     float* dC;   ///< as C, added to
 };
 
+/// Rotating blocks: reference/rotating_scan.h with step_ratio 1. Of a channel's states, and of B and C, the first `pairs` are real parts.
+struct LaneRotationShape {
+    int steps, d_inner, pairs;
+    bool tied;   ///< one decay per channel: A is [d_inner], else [d_inner][pairs]
+    int stride;  ///< of B and C, in channels
+};
+
+struct LaneRotationInputs {
+    const float* A;                  ///< decay rates, negative; plain weights, as all but the series below
+    const float *turn_t, *turn_s;    ///< cos w - 1 and sin w, [d_inner][pairs]
+    const float* D;                  ///< [d_inner]
+    const float *dt, *x, *B, *C;     ///< as LaneScanInputs
+    const float* q = nullptr;        ///< likewise
+};
+
+struct LaneRotationGradients {
+    float *dA, *dangle, *dD;         ///< lane form, added to; dangle of w, [d_inner][pairs][16]
+    float *ddt, *dx, *dB, *dC;       ///< as LaneScanGradients
+};
+
 /// Time-invariant layers: `pairs` damped oscillators per channel, each a complex state (real and imaginary part).
 struct LaneOscillatorShape {
     int steps, d_inner, pairs;
@@ -90,10 +110,10 @@ struct LaneOps {
                               const float* inverse_rms, const float* du, float* de, float* dw, float* dfilm_scale,
                               float* dfilm_shift);
 
-    /// y[t] = bias + sum_k w[c][k] x[t + k], bias not null: x has steps + taps - 1 rows, the first taps - 1 being history.
-    void (*conv)(int steps, int channels, int taps, const float* w, const float* bias, const float* x, float* y);
-    /// dx (steps + taps - 1 rows) is added to; dw [c][k], dbias [c] in lane form.
-    void (*conv_backward)(int steps, int channels, int taps, const float* w, const float* x, const float* dy, float* dx,
+    /// y[t] = bias + sum_k w[c][k] x[t + k dilation], bias not null: x has steps + (taps - 1) dilation rows, those in front being history.
+    void (*conv)(int steps, int channels, int taps, int dilation, const float* w, const float* bias, const float* x, float* y);
+    /// dx (as many rows as x) is added to; dw [c][k], dbias [c] in lane form.
+    void (*conv_backward)(int steps, int channels, int taps, int dilation, const float* w, const float* x, const float* dy, float* dx,
                           float* dw, float* dbias);
 
     /// Element-wise over count * 16 floats; y may be x, dx may be dy.
@@ -118,6 +138,20 @@ struct LaneOps {
     void (*scan_backward)(const LaneScanShape& shape, const LaneScanInputs& in, const float* h_start,
                           const float* h_series, const float* q_series, const float* dy, float* dh,
                           const LaneScanGradients& out);
+
+    /// Rotating scan from h ([d_inner][2 pairs][16]); otherwise as scan(), scan_carry() and scan_backward(), q_series and q_sum having the
+    /// decays of LaneRotationShape. The turn of a whole chunk is w steps, which whoever joins chunks knows.
+    void (*rotation)(const LaneRotationShape& shape, const LaneRotationInputs& in, float* h, float* h_low, float* y, float* h_series,
+                     float* q_series);
+    void (*rotation_carry)(const LaneRotationShape& shape, const LaneRotationInputs& in, float* h, float* h_low, float* q_sum, float* q_series);
+    void (*rotation_backward)(const LaneRotationShape& shape, const LaneRotationInputs& in, const float* h_start, const float* h_series,
+                              const float* q_series, const float* dy, float* dh, const LaneRotationGradients& out);
+
+    /// A filter of one channel, y[t] = sum_k w[k] x[t - k]: x points to taps - 1 rows of history in front of steps rows; rows of x, y and dy
+    /// are `stride` channels apart. y may not be x.
+    void (*fir)(int steps, int taps, int stride, const float* w, const float* x, float* y);
+    /// dw[k] += sum_t dy[t] x[t - k], lane form. The gradient of x is fir() with the taps reversed, of dy and taps - 1 rows of zeros behind.
+    void (*fir_gradient)(int steps, int taps, int stride, const float* x, const float* dy, float* dw);
 
     /// h += q h + b x, y = C h + D x with complex h ([d_inner][pairs][2][16], start state in, end state out).
     /// h_series: [steps][d_inner][pairs][2][16], kept where not null.

@@ -24,8 +24,8 @@ std::vector<std::string> suit_to_gear(TrainOptions& options, const TrainingSet& 
     }
     const double seconds = std::clamp(memory_of_time_constant * memory.seconds, 0.5, 10.0);
     set_memory(options, seconds);
-    std::snprintf(text, sizeof text, "memory: the gear rides its gain (%.1f dB of it follow from the present alone, %.1f dB are left with the last "
-                  "seconds): trained with a memory of %.1f s, as --memory would", memory.static_error_db, memory.with_past_db, seconds);
+    std::snprintf(text, sizeof text, "memory: the gear rides its gain (what sounds now leaves %.1f dB of it open, the last seconds %.1f dB): trained "
+                  "with a memory of %.1f s, as --memory would", memory.static_error_db, memory.with_past_db, seconds);
     return {text};
 } catch (...) {
     rethrow_as_error("train this model on these recordings");

@@ -31,6 +31,7 @@ struct CarryJob {
     bool tied, reverse;
     // Of complex states:
     const float* angles = nullptr;        ///< (d_inner, d_state / 2), radians per sample; null: states are real
+    const reference::Turn<float>* turns = nullptr;  ///< (d_inner, d_state / 2), over a whole chunk; null: computed from the angles
     bool neighbours = false;              ///< real and imaginary part of a state lie side by side, else d_state / 2 apart
     std::int64_t chunk = 0, steps = 0;    ///< samples of a chunk and of all: the last chunk may be shorter
 
@@ -71,7 +72,9 @@ struct ComplexCarry {
     int re, im, channel;
     float rate;
     double angle;  ///< in the job's direction: the adjoint turns back
-    std::int64_t usual = 0;
+    bool back;
+    const reference::Turn<float>* chunk_turn;
+    std::int64_t chunk, usual = 0;
     reference::Turn<float> usual_turn{0.0f, 0.0f};
 
     SERPENT_HD ComplexCarry(const CarryJob& job, int index) {
@@ -80,7 +83,10 @@ struct ComplexCarry {
         re = channel * job.state + (job.neighbours ? 2 * m : m);
         im = re + (job.neighbours ? 1 : pairs);
         rate = job.rates[job.tied ? channel : index];
-        angle = job.reverse ? -static_cast<double>(job.angles[index]) : static_cast<double>(job.angles[index]);
+        back = job.reverse;
+        angle = static_cast<double>(job.angles[index]) * (back ? -1 : 1);
+        chunk_turn = job.turns ? job.turns + index : nullptr;
+        chunk = job.chunk;
     }
     SERPENT_HD static Value zero() { return {0.0f, 0.0f}; }
     SERPENT_HD Value load(const float* states) const { return {states[re], states[im]}; }
@@ -88,7 +94,8 @@ struct ComplexCarry {
     /// Most joins will be over so many samples.
     SERPENT_HD void expect(std::int64_t samples) {
         usual = samples;
-        usual_turn = turn(samples);
+        if (chunk_turn && samples == chunk) usual_turn = {chunk_turn->t, back ? -chunk_turn->s : chunk_turn->s};
+        else usual_turn = turn(samples);
     }
     SERPENT_HD Value join(Value h, float q, std::int64_t samples, Value from_zero) const {
         reference::rotating_step(q, samples == usual ? usual_turn : turn(samples), from_zero.re, from_zero.im, h.re, h.im);

@@ -70,17 +70,30 @@ inline Shape shape_of(const ModelShape& model, int n_controls) {
     return s;
 }
 
-/// What a model's parameters come to: rates = A log2(e), turns = those of one sample. By a team; anew whenever they change.
+/// What a model's parameters come to, layer after layer: A log2(e) of every decay, the turns of every pair over one sample and over a
+/// chunk of a scan.
+template <class F, class T>
+struct ConstantsOf {
+    F* rates;
+    T *turns, *chunk_turns;
+};
+using Constants = ConstantsOf<const float, const Turn>;
+
+/// By a team; anew whenever the parameters change.
 template <class Team>
-SERPENT_HD void layer_constants(const Team& team, int n_layers, const Layer* layers, const float* parameters, float* rates, Turn* turns) {
+SERPENT_HD void layer_constants(const Team& team, int n_layers, const Layer* layers, const float* parameters, int chunk,
+                                const ConstantsOf<float, Turn>& to) {
+    const int rank = static_cast<int>(team.rank()), size = static_cast<int>(team.size());
     for (int l = 0; l < n_layers; ++l) {
         const Layer& layer = layers[l];
         const BlockShape& b = layer.block;
-        for (int i = static_cast<int>(team.rank()); i < b.d_inner * b.decays(); i += static_cast<int>(team.size()))
-            rates[layer.rates + i] = -std::exp(parameters[layer.at.A_log + i]) * log2_e;
+        for (int i = rank; i < b.d_inner * b.decays(); i += size) to.rates[layer.rates + i] = -std::exp(parameters[layer.at.A_log + i]) * log2_e;
         if (b.kind == BlockKind::selective) continue;
-        for (int i = static_cast<int>(team.rank()); i < b.d_inner * b.pairs(); i += static_cast<int>(team.size()))
-            turns[layer.turns + i] = Turn::of(static_cast<double>(parameters[layer.at.A_imag + i]));
+        for (int i = rank; i < b.d_inner * b.pairs(); i += size) {
+            const double angle = static_cast<double>(parameters[layer.at.A_imag + i]);
+            to.turns[layer.turns + i] = Turn::of(angle);
+            to.chunk_turns[layer.turns + i] = Turn::of(chunk * angle);
+        }
     }
 }
 

@@ -21,12 +21,6 @@ struct Parameters {
     SERPENT_HD P* at(int place) const { return place < 0 ? nullptr : base + place; }
 };
 
-/// What layer_constants() made of all layers.
-struct Constants {
-    const float* rates;
-    const Turn* turns;
-};
-
 /// Rows of one layer's activations, used again by the next layer.
 struct LayerRows {
     Rows u, x_in, z, x_conv, x, dbc, dt, y, gated;
@@ -42,8 +36,9 @@ struct FilmRows {
     const float* shift;
 };
 
-/// Carries join over so many segments; the answer depends on it by roundings only.
-SERPENT_HD inline int carry_segments(Index chunks) { return chunks < 16 ? 1 : 8; }
+/// Carries join over so many segments, of 8 chunks while there are few: those are read at once. The answer depends on it by roundings
+/// only, and not on the team.
+SERPENT_HD inline int carry_segments(Index chunks) { return chunks < 16 ? 1 : chunks < 512 ? static_cast<int>((chunks + 7) / 8) : 64; }
 
 template <int kChunk, class Team>
 class LayerPass {
@@ -52,7 +47,7 @@ public:
     SERPENT_HD LayerPass(const Team& team, const Parameters<const float>& weights, const Constants& constants, int layer,
                          const FilmRows& film, Index steps, const LayerRows& rows, Index before = 0)
         : team_(team), p_(weights), layer_(weights.layers[layer]), b_(layer_.block), w_(layer_.at), rates_(constants.rates + layer_.rates),
-          turns_(constants.turns + layer_.turns), film_(film), steps_(steps), before_(before), r_(rows) {}
+          turns_(constants.turns + layer_.turns), chunk_turns_(constants.chunk_turns + layer_.turns), film_(film), steps_(steps), before_(before), r_(rows) {}
 
     /// u to dt, from e and the convolution's history. Ends with sync().
     SERPENT_HD void inputs(ConstRows e, const float* history) const {
@@ -145,7 +140,7 @@ private:
         const Index chunks = chunk_count(steps_, kChunk);
         const bool complex = b_.kind != BlockKind::selective;
         const CarryJob job{states, r_.dt_sum, rates_, start, end, chunks, b_.d_inner, b_.d_state, b_.decays() == 1, reverse,
-                           complex ? p_.at(w_.A_imag) : nullptr, b_.kind == BlockKind::time_invariant, kChunk, steps_};
+                           complex ? p_.at(w_.A_imag) : nullptr, chunk_turns_, b_.kind == BlockKind::time_invariant, kChunk, steps_};
         if (complex) join_chunk_states<ComplexCarry>(team_, job, 0, ComplexCarry::count(job), carry_segments(chunks), r_.scratch);
         else join_chunk_states<RealCarry>(team_, job, 0, RealCarry::count(job), carry_segments(chunks), r_.scratch);
         team_.sync();
@@ -275,7 +270,7 @@ private:
     const BlockShape b_;
     const BlockFields<int> w_;
     const float* rates_;
-    const Turn* turns_;
+    const Turn *turns_, *chunk_turns_;
     FilmRows film_;
     Index steps_, before_;
     const LayerRows& r_;

@@ -4,21 +4,13 @@
 #pragma once
 
 #include "device/fir.h"
-#include "device/workspace.h"
+#include "device/silence.h"
 
 #include <cmath>
 
 namespace serpent::kernels::device {
 
 inline constexpr int segment_chunk = 8;  ///< samples whose states the backward pass computes again together
-
-/// What every lane shares.
-struct SegmentModel {
-    Shape shape;
-    Parameters<const float> weights;
-    Constants constants;     ///< layer_constants() of the weights
-    const float* positions;  ///< of the controls in [-1, 1], [takes][n_controls]; null without controls
-};
 
 struct SegmentLossWeights {
     float plain = 0, emphasised = 0;  ///< factors of the squared errors: an ESR over the whole batch
@@ -97,7 +89,8 @@ public:
     /// Predictions in the workspace's out.
     SERPENT_HD void forward() const {
         if (s_.n_controls > 0) film_forward();
-        if (job_.begins) start_from_silence();
+        if (job_.begins) each_item(team_, s_.channels, [&](Index c) { memory_.previous_error[c] = 0.0f; });
+        if (job_.begins) SilencePass(team_, m_, memory_.start, w_.film, w_.rows, w_.de).run();
         if (s_.fir_in > 0) filter_input();
         linear<false>(team_, linear_map(p_.at(p_.model.encoder_weight), p_.at(p_.model.encoder_bias), s_.channels, s_.d_model),
                       steps_, dry(), stream(0));
@@ -164,10 +157,7 @@ private:
     SERPENT_HD Rows stream(int l) const { return w_.e.from(Index{l} * s_.d_model); }
     SERPENT_HD float* states(int l) const { return w_.states + l * w_.states_per_layer; }
     SERPENT_HD const float* history(int l) const { return memory_.start.conv + p_.layers[l].history; }
-    SERPENT_HD FilmRows film(int l) const {
-        const float* scale = s_.n_controls > 0 ? w_.film + 2 * l * s_.d_model : nullptr;
-        return {scale, scale ? scale + s_.d_model : nullptr};
-    }
+    SERPENT_HD FilmRows film(int l) const { return film_of_layer(w_.film, s_, l); }
     SERPENT_HD LayerPass<segment_chunk, Team> layer(int l) const { return {team_, p_, m_.constants, l, film(l), steps_, w_.rows}; }
 
     SERPENT_HD void decode() const {
@@ -292,115 +282,6 @@ private:
             g.at(p_.model.film_hidden_bias)[j] = slope;
             for (int i = 0; i < s_.n_controls; ++i) g.at(p_.model.film_hidden_weight)[j * s_.n_controls + i] = slope * position(i);
         });
-    }
-
-    /// The state that silence leads to, layer by layer: one sample stands for all. Ends with sync().
-    SERPENT_HD void start_from_silence() const {
-        const Rows e = w_.de;  // not in use yet
-        each_item(team_, s_.d_model, [&](Index c) { e(c, 0) = p_.at(p_.model.encoder_bias)[c]; });
-        each_item(team_, s_.channels, [&](Index c) { memory_.previous_error[c] = 0.0f; });
-        each_item(team_, s_.fir_in_history(), [&](Index i) { memory_.start.fir_in[i] = 0.0f; });
-        team_.sync();
-        for (int l = 0; l < s_.n_layers; ++l) silence_layer(l, e);
-        if (s_.fir_out > 0) silence_output(e);
-    }
-
-    SERPENT_HD void silence_layer(int l, Rows e) const {
-        const Layer& layer = p_.layers[l];
-        const BlockFields<int>& at = layer.at;
-        const BlockShape& b = layer.block;
-        const LayerRows& r = w_.rows;
-        const int d = b.d_inner, dm = b.d_model, taps = b.d_conv;
-        const Rows both{r.dB_terms.data, 1};  // 2 d_inner values, one after the other
-        float* const past = memory_.start.conv + layer.history;
-        rms_norm(team_, dm, 1, p_.at(at.norm), film(l).scale, film(l).shift, e, r.u, r.r);
-        team_.sync();
-        linear<false>(team_, linear_map(p_.at(at.in_proj), p_.at(at.in_proj_bias), dm, 2 * d), 1, r.u, both);
-        team_.sync();
-        each_item(team_, d, [&](Index c) {
-            const float x = both(c, 0);
-            float sum = p_.at(at.conv_bias)[c];
-            for (int k = 0; k < taps; ++k) sum = fused(p_.at(at.conv_weight)[c * taps + k], x, sum);
-            r.x(c, 0) = silu(sum);
-        });
-        each_item(team_, b.conv_floats(), [&](Index i) { past[i] = both(i % d, 0); });
-        team_.sync();
-        if (b.kind != BlockKind::time_invariant)
-            linear<false>(team_, linear_map(p_.at(at.x_proj), p_.at(at.x_proj_bias), d, b.x_proj_rows()), 1, r.x, r.dbc);
-        team_.sync();
-        each_item(team_, d, [&](Index c) {
-            float dt = 1.0f;
-            if (b.kind != BlockKind::time_invariant) {
-                float sum = p_.at(at.dt_proj_bias)[c];
-                for (int i = 0; i < b.dt_rank; ++i) sum = fused(p_.at(at.dt_proj)[c * b.dt_rank + i], r.dbc(i, 0), sum);
-                dt = softplus(sum);
-            }
-            const float y = b.kind == BlockKind::selective ? rest(layer, static_cast<int>(c), dt) : rest_of_pairs(layer, static_cast<int>(c), dt);
-            r.gated(c, 0) = y * silu(both(d + c, 0));
-        });
-        team_.sync();
-        linear<true>(team_, linear_map(p_.at(at.out_proj), p_.at(at.out_proj_bias), d, dm), 1, r.gated, e);
-        team_.sync();
-    }
-
-    /// Writes channel c's fixed points for a constant input; returns what is read from them.
-    SERPENT_HD float rest(const Layer& layer, int c, float dt) const {
-        const BlockShape& b = layer.block;
-        const LayerRows& r = w_.rows;
-        const int N = b.d_state;
-        const float* const rates = m_.constants.rates + layer.rates;
-        float* const h = memory_.start.h + layer.h;
-        const float x = r.x(c, 0);
-        float y = p_.at(layer.at.D)[c] * x;
-        for (int n = 0; n < N; ++n) {
-            const float rate = rates[b.decays() == 1 ? c : c * N + n];
-            const float q = decay(dt * rate), input = r.dbc(b.dt_rank + n, 0) * x;
-            const float fixed = b.ema ? input : q < 0.0f ? -dt * input / q : -input / (rate * 0.693147181f);
-            h[c * N + n] = fixed;
-            y = fused(r.dbc(b.dt_rank + N + n, 0), fixed, y);
-        }
-        return y;
-    }
-
-    /// The same for complex states: h (1 - factor) = b B x.
-    SERPENT_HD float rest_of_pairs(const Layer& layer, int c, float dt) const {
-        const BlockShape& b = layer.block;
-        const LayerRows& r = w_.rows;
-        const bool fixed = b.kind == BlockKind::time_invariant;
-        const int pairs = b.pairs();
-        const float* const rates = m_.constants.rates + layer.rates;
-        const Turn* const turns = m_.constants.turns + layer.turns;
-        const float* const own_C = p_.at(layer.at.C);
-        float* const h = memory_.start.h + layer.h + c * b.d_state;
-        const float x = r.x(c, 0);
-        float y = p_.at(layer.at.D)[c] * x;
-        for (int m = 0; m < pairs; ++m) {
-            const int re = b.dt_rank + m, im = re + pairs;
-            const Turn turn = turns[c * pairs + m];
-            const float q = decay(dt * rates[b.decays() == 1 ? c : c * pairs + m]);
-            const float change_re = q + turn.t + q * turn.t, change_im = turn.s + q * turn.s;  // factor - 1
-            const float size = change_re * change_re + change_im * change_im;
-            const float in = size > 0.0f ? -root(reference::input_power(q, b.step_ratio)) * x / size : 0.0f;
-            const float in_re = fixed ? in : in * r.dbc(re, 0), in_im = fixed ? 0.0f : in * r.dbc(im, 0);
-            const float h_re = in_re * change_re + in_im * change_im, h_im = in_im * change_re - in_re * change_im;
-            h[fixed ? 2 * m : m] = h_re;
-            h[fixed ? 2 * m + 1 : pairs + m] = h_im;
-            y = fused(fixed ? own_C[(c * pairs + m) * 2] : r.dbc(re + 2 * pairs, 0), h_re, y);
-            y = fused(fixed ? own_C[(c * pairs + m) * 2 + 1] : r.dbc(im + 2 * pairs, 0), h_im, y);
-        }
-        return y;
-    }
-
-    /// The filter at the output has heard the model's answer to silence for as long as it remembers.
-    SERPENT_HD void silence_output(Rows e) const {
-        const float* const norm_f = p_.at(p_.model.norm_f);
-        if (norm_f) rms_norm(team_, s_.d_model, 1, norm_f, nullptr, nullptr, e, w_.u_f, w_.r_f);
-        team_.sync();
-        linear<false>(team_, linear_map(p_.at(p_.model.decoder_weight), p_.at(p_.model.decoder_bias), s_.d_model, s_.channels), 1,
-                      norm_f ? w_.u_f : e, w_.error);
-        team_.sync();
-        each_item(team_, s_.fir_out_history(), [&](Index i) { memory_.start.fir_out[i] = w_.error(i / (s_.fir_out - 1), 0); });
-        team_.sync();
     }
 
     const Team& team_;

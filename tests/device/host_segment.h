@@ -36,15 +36,15 @@ inline Answer as_device(SegmentCase& c, int threads) {
     const std::vector<Layer> layers = layers_of(layout.shape, layout.layers);
     const Shape shape = shape_of(layout.shape, layout.n_controls);
     std::vector<float> rates(static_cast<std::size_t>(shape.rates));
-    std::vector<Turn> turns(static_cast<std::size_t>(shape.turns));
-    layer_constants(SerialTeam{}, shape.n_layers, layers.data(), parameters.data(), rates.data(), turns.data());
+    std::vector<Turn> turns(static_cast<std::size_t>(shape.turns)), chunk_turns(turns.size());
+    layer_constants(SerialTeam{}, shape.n_layers, layers.data(), parameters.data(), segment_chunk, {rates.data(), turns.data(), chunk_turns.data()});
     std::vector<float> positions;
     for (const auto& values : c.controls)
         for (std::size_t i = 0; i < values.size(); ++i) {
             const Control& k = config.controls[i];
             positions.push_back(2 * (values[i] - k.min) / (k.max - k.min) - 1);
         }
-    const SegmentModel model{shape, {parameters.data(), layers.data(), layout.model}, {rates.data(), turns.data()},
+    const SegmentModel model{shape, {parameters.data(), layers.data(), layout.model}, {rates.data(), turns.data(), chunk_turns.data()},
                              positions.empty() ? nullptr : positions.data()};
     const SegmentLoss loss = loss_of(c);
     const SegmentLossWeights weights{static_cast<float>(loss.esr_weight / (loss.samples * loss.target_power)),

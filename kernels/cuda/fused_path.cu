@@ -9,6 +9,7 @@
 #include "device/matrix_scan.h"
 #include "device/matrix_weights.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace serpent::kernels::cuda {
@@ -68,10 +69,10 @@ template <class Shape>
 class FusedPath : public RenderPath {
 public:
     FusedPath(const ModelShape& config, const WeightPointers& weights, FilmCoefficients film, std::int64_t block)
-        : layers_(config.n_layers), e_{DeviceArray<float>(size(block) * Shape::model), DeviceArray<float>(size(block) * Shape::model)},
+        : layers_(static_cast<int>(config.blocks.size())), e_{DeviceArray<float>(size(block) * Shape::model), DeviceArray<float>(size(block) * Shape::model)},
           states_(size(blocks(block)) * block_chunks<Shape> * Shape::columns), dt_before_(size(blocks(block)) * block_chunks<Shape> * Shape::inner),
           block_states_(size(blocks(block)) * Shape::columns), block_dt_(size(blocks(block)) * Shape::inner),
-          history_(size(config.n_layers) * history_floats), y_(size(tiles(block)) * Shape::y_floats),
+          history_(config.blocks.size() * history_floats), y_(size(tiles(block)) * Shape::y_floats),
           rows_(size(tiles(block)) * Shape::row_floats) {
         for (int l = 0; l < layers_; ++l) {
             const BlockFields<const float*>& w = weights.layers[size(l)];
@@ -139,8 +140,10 @@ private:
 template <class Shape>
 std::unique_ptr<RenderPath> make_if_fits(const ModelShape& c, const WeightPointers& weights, FilmCoefficients film, std::int64_t block) {
     constexpr bool ema = Shape::rule == reference::InputRule::ema;
-    const bool fits = c.d_model == Shape::model && c.d_inner == Shape::inner && c.d_state == Shape::state && c.d_conv == Shape::conv &&
-                      c.dt_rank == 1 && c.tied == Shape::tied && c.ema == ema;
+    const bool fits = std::ranges::all_of(c.blocks, [&](const BlockShape& b) {
+        return b.kind == BlockKind::selective && b.d_model == Shape::model && b.d_inner == Shape::inner && b.d_state == Shape::state &&
+               b.d_conv == Shape::conv && b.dilation == 1 && b.dt_rank == 1 && b.tied == Shape::tied && b.ema == ema;
+    });
     return fits ? std::make_unique<FusedPath<Shape>>(c, weights, film, block) : nullptr;
 }
 

@@ -173,6 +173,7 @@ TEST_CASE("narrow widths and a public checkpoint's have fused kernels") {
     CHECK(make(*golden("tied_ema_8_16_4_4").model, {}).fused());
     CHECK(make(*golden("slow_ema_8_16_8_2").model, {}).fused());
     CHECK(make(*golden("mamba_reference_16_32_16_4").model, {}).fused());
+    CHECK(make(*with_blocks(block_cases().front().second, 1).model, {}).fused());
     CHECK_FALSE(make(*golden("odd_widths_5_10_3_3").model, {}).fused());
 }
 

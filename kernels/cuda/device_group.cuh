@@ -87,6 +87,28 @@ struct BlockTeam {
     __device__ void sync() const { __syncthreads(); }
 };
 
+/// All threads of `blocks` neighbouring blocks that were launched as a cluster; 1: of a block, on any GPU.
+class ClusterTeam {
+public:
+    __device__ explicit ClusterTeam(int blocks) : blocks_(blocks) {}
+    __device__ int team() const { return static_cast<int>(blockIdx.x) / blocks_; }
+    __device__ int rank() const { return static_cast<int>(blockIdx.x) % blocks_ * static_cast<int>(blockDim.x) + static_cast<int>(threadIdx.x); }
+    __device__ int size() const { return static_cast<int>(blockDim.x) * blocks_; }
+    /// What any of them wrote to the GPU's memory before, all of them see behind it.
+    __device__ void sync() const {
+#if __CUDA_ARCH__ >= 900
+        if (blocks_ > 1) {
+            asm volatile("barrier.cluster.arrive.release.aligned;\n\tbarrier.cluster.wait.acquire.aligned;" ::: "memory");
+            return;
+        }
+#endif
+        __syncthreads();
+    }
+
+private:
+    int blocks_;
+};
+
 /// All threads of the grid, for operators that never call sync().
 struct GridTeam {
     __device__ std::int64_t rank() const { return std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x; }

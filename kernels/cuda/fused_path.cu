@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
-// The fused render path: three kernels to a layer. For other widths add a line to make_fused_path().
+// The fused render path: three kernels to a layer, and of rotating layers one before the first. For other widths add a line to make_fused_path().
 #include "cuda/carry.cuh"
 #include "cuda/render_path.h"
 #include "device/fused_output.h"
+#include "device/fused_rotating.h"
 #include "device/fused_scan.h"
 #include "device/fused_weights.h"
 #include "device/matrix_output.h"
 #include "device/matrix_scan.h"
 #include "device/matrix_weights.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace serpent::kernels::cuda {
@@ -25,11 +27,17 @@ constexpr int fused_threads = 128;
 template <class Shape>
 constexpr int scan_blocks = Shape::lanes >= 32 ? 3 : Shape::lanes >= 16 ? 4 : 5;
 template <class Shape>
-constexpr int output_blocks = Shape::lanes >= 16 ? 4 : 5;
+constexpr int output_blocks = Shape::lanes >= 16 || Shape::rotating ? 4 : 5;
 
 template <class Shape, bool kFirst, bool kLast>
 struct Phases {
     using Scan = device::FusedScan<Shape, WarpGroup<Shape::lanes>, kFirst>;
+    using Output = device::FusedOutput<Shape, WarpGroup<Shape::lanes>, kFirst, kLast>;
+};
+template <int kModel, int kInner, int kState, bool kTied, bool kFirst, bool kLast>
+struct Phases<FusedShape<kModel, kInner, kState, kTied, false, true>, kFirst, kLast> {
+    using Shape = FusedShape<kModel, kInner, kState, kTied, false, true>;
+    using Scan = device::RotatingScan<Shape, WarpGroup<Shape::lanes>>;
     using Output = device::FusedOutput<Shape, WarpGroup<Shape::lanes>, kFirst, kLast>;
 };
 template <int kModel, int kInner, int kState, bool kEma, bool kFirst, bool kLast>
@@ -64,15 +72,32 @@ __global__ void __launch_bounds__(fused_threads, output_blocks<Shape>) fused_out
     Phase(group, layer, std::int64_t{blockIdx.x} * block_chunks<Shape> + k, tiles + k * Phase::tile_floats).run();
 }
 
+/// The first layer's x_in, of rotating layers.
+template <class Shape>
+__global__ void __launch_bounds__(fused_threads) fused_input_kernel(const __grid_constant__ FusedLayer layer) {
+    using Phase = device::FusedInput<Shape, WarpGroup<Shape::lanes>>;
+    __shared__ alignas(16) float tiles[block_chunks<Shape> * Phase::tile_floats];
+    const int k = static_cast<int>(threadIdx.x) / Shape::lanes;
+    Phase(WarpGroup<Shape::lanes>{}, layer, std::int64_t{blockIdx.x} * block_chunks<Shape> + k, tiles + k * Phase::tile_floats).run();
+}
+
 template <class Shape>
 class FusedPath : public RenderPath {
 public:
     FusedPath(const ModelShape& config, const WeightPointers& weights, FilmCoefficients film, std::int64_t block)
-        : layers_(config.n_layers), e_{DeviceArray<float>(size(block) * Shape::model), DeviceArray<float>(size(block) * Shape::model)},
+        : layers_(static_cast<int>(config.blocks.size())), e_{DeviceArray<float>(size(block) * Shape::model), DeviceArray<float>(size(block) * Shape::model)},
           states_(size(blocks(block)) * block_chunks<Shape> * Shape::columns), dt_before_(size(blocks(block)) * block_chunks<Shape> * Shape::inner),
           block_states_(size(blocks(block)) * Shape::columns), block_dt_(size(blocks(block)) * Shape::inner),
-          history_(size(config.n_layers) * history_floats), y_(size(tiles(block)) * Shape::y_floats),
+          history_(Shape::rotating ? 0 : config.conv_floats()), y_(size(tiles(block)) * Shape::y_floats),
           rows_(size(tiles(block)) * Shape::row_floats) {
+        std::size_t place = 0;
+        for (const BlockShape& b : config.blocks) {
+            history_at_.push_back(place);
+            place += size(b.conv_floats());
+            dilations_.push_back(b.dilation);
+            lead_ = std::max(lead_, size(b.conv_floats()));
+        }
+        if (Shape::rotating) x_in_ = DeviceArray<float>(lead_ + size(block) * Shape::inner);
         for (int l = 0; l < layers_; ++l) {
             const BlockFields<const float*>& w = weights.layers[size(l)];
             packed_.emplace_back(device::pack_fused_layer<Shape>(w, film.scale ? film.scale + l * Shape::model : nullptr,
@@ -80,6 +105,7 @@ public:
             std::vector<float> rates(std::size_t{Shape::inner} * Shape::decays);
             for (std::size_t i = 0; i < rates.size(); ++i) rates[i] = -std::exp(w.A_log[i]) * device::log2_e;
             rates_.emplace_back(rates);
+            if (Shape::rotating) angles_.emplace_back(std::vector<float>(w.A_imag, w.A_imag + Shape::inner * Shape::pairs));
         }
         const auto keep = [&](const std::vector<float>& values) { return ends_memory_.emplace_back(values).data(); };
         const auto copy = [&](const float* from, int count) { return from ? keep(std::vector<float>(from, from + count)) : nullptr; };
@@ -103,44 +129,66 @@ public:
         const unsigned grid = blocks_for(chunks, block_chunks<Shape>);
         device::FusedEnds ends = ends_;
         ends.in = in.data, ends.in_stride = in.stride, ends.out = out.data, ends.out_stride = out.stride;
+        float* const x_in = Shape::rotating ? x_in_.data() + lead_ : nullptr;
         for (int l = 0; l < layers_; ++l) {
-            float* const state = h + size(l) * Shape::columns;
-            const FusedLayer layer{packed_[size(l)].data(), e_[l % 2].data(), e_[(l + 1) % 2].data(),
-                                   ends, history + size(l) * history_floats, history_.data() + size(l) * history_floats,
-                                   states_.data(), dt_before_.data(), block_states_.data(), block_dt_.data(), y_.data(), rows_.data(),
-                                   n, chunk, block_chunks<Shape>};
+            float* const past = history + history_at_[size(l)];
             const bool first = l == 0, last = l == layers_ - 1;
-            const auto scan = first ? fused_scan_kernel<Shape, true> : fused_scan_kernel<Shape, false>;
+            const FusedLayer layer{packed_[size(l)].data(), e_[l % 2].data(), e_[(l + 1) % 2].data(),
+                                   ends, past, Shape::rotating ? nullptr : history_.data() + history_at_[size(l)],
+                                   states_.data(), dt_before_.data(), block_states_.data(), block_dt_.data(), y_.data(), rows_.data(),
+                                   n, chunk, block_chunks<Shape>, x_in, x_in, last ? nullptr : packed_[size(l + 1)].data(), dilations_[size(l)]};
             const auto output = first ? last ? fused_output_kernel<Shape, true, true> : fused_output_kernel<Shape, true, false>
                                       : last ? fused_output_kernel<Shape, false, true> : fused_output_kernel<Shape, false, false>;
-            scan<<<grid, fused_threads, 0, stream>>>(layer);
-            join_chunks(stream, {block_states_.data(), block_dt_.data(), rates_[size(l)].data(), state, state, grid, Shape::inner,
-                                 Shape::state, Shape::tied, false});
+            float* const state = h + size(l) * Shape::columns;
+            device::CarryJob carry{block_states_.data(), block_dt_.data(), rates_[size(l)].data(), state, state, grid, Shape::inner,
+                                   Shape::state, Shape::tied, false};
+            if constexpr (Shape::rotating) {
+                if (first) fused_input_kernel<Shape><<<grid, fused_threads, 0, stream>>>(layer);
+                // The history goes in front of x_in for phase 1, and the new one is taken before phase 3 writes the next layer's.
+                const std::int64_t past_floats = std::int64_t{Shape::conv - 1} * dilations_[size(l)] * Shape::inner;
+                copy(stream, x_in - past_floats, past, past_floats);
+                fused_scan_kernel<Shape, false><<<grid, fused_threads, 0, stream>>>(layer);
+                copy(stream, past, x_in + n * Shape::inner - past_floats, past_floats);
+                carry.angles = angles_[size(l)].data(), carry.chunk = std::int64_t{chunk} * block_chunks<Shape>, carry.steps = n;
+                join_chunks<device::ComplexCarry>(stream, carry);
+            } else {
+                const auto scan = first ? fused_scan_kernel<Shape, true> : fused_scan_kernel<Shape, false>;
+                scan<<<grid, fused_threads, 0, stream>>>(layer);
+                join_chunks(stream, carry);
+            }
             output<<<grid, fused_threads, 0, stream>>>(layer);
         }
-        check(cudaMemcpyAsync(history, history_.data(), history_.size() * sizeof(float), cudaMemcpyDeviceToDevice, stream), "copying");
+        if (!Shape::rotating) copy(stream, history, history_.data(), static_cast<std::int64_t>(history_.size()));
         check_launch("rendering");
     }
 
 private:
     static constexpr int shortest_chunk = 16, longest_chunk = Shape::lanes >= 32 ? 768 : Shape::lanes >= 16 ? 400 : 256;
-    static constexpr std::size_t history_floats = std::size_t{Shape::conv - 1} * Shape::inner;
     static std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
     static std::int64_t blocks(std::int64_t n) { return n / (shortest_chunk * block_chunks<Shape>) + 1; }
     static std::int64_t whole_tiles(std::int64_t n) { return tiles(n) * Shape::tile_steps; }
+    static void copy(cudaStream_t stream, float* to, const float* from, std::int64_t floats) {
+        check(cudaMemcpyAsync(to, from, size(floats) * sizeof(float), cudaMemcpyDeviceToDevice, stream), "copying");
+    }
     static std::int64_t tiles(std::int64_t n) { return (n + Shape::tile_steps - 1) / Shape::tile_steps; }
 
     int layers_;
-    DeviceArray<float> e_[2], states_, dt_before_, block_states_, block_dt_, history_, y_, rows_;
-    std::vector<DeviceArray<float>> packed_, rates_, ends_memory_;
+    std::vector<std::size_t> history_at_;  ///< of every layer
+    std::vector<int> dilations_;
+    std::size_t lead_ = 0;                 ///< floats of the longest history
+    DeviceArray<float> e_[2], x_in_, states_, dt_before_, block_states_, block_dt_, history_, y_, rows_;
+    std::vector<DeviceArray<float>> packed_, rates_, angles_, ends_memory_;
     device::FusedEnds ends_{};
 };
 
 template <class Shape>
 std::unique_ptr<RenderPath> make_if_fits(const ModelShape& c, const WeightPointers& weights, FilmCoefficients film, std::int64_t block) {
     constexpr bool ema = Shape::rule == reference::InputRule::ema;
-    const bool fits = c.d_model == Shape::model && c.d_inner == Shape::inner && c.d_state == Shape::state && c.d_conv == Shape::conv &&
-                      c.dt_rank == 1 && c.tied == Shape::tied && c.ema == ema;
+    const bool fits = std::ranges::all_of(c.blocks, [&](const BlockShape& b) {
+        const bool kind_fits = Shape::rotating ? b.kind == BlockKind::rotating && b.step_ratio == 1 : b.kind == BlockKind::selective && b.dilation == 1;
+        return kind_fits && b.d_model == Shape::model && b.d_inner == Shape::inner && b.d_state == Shape::state &&
+               b.d_conv == Shape::conv && b.dt_rank == 1 && b.tied == Shape::tied && b.ema == ema;
+    });
     return fits ? std::make_unique<FusedPath<Shape>>(c, weights, film, block) : nullptr;
 }
 
@@ -154,8 +202,9 @@ std::unique_ptr<RenderPath> first_that_fits(const ModelShape& c, const WeightPoi
 } // namespace
 
 std::unique_ptr<RenderPath> make_fused_path(const ModelShape& c, const WeightPointers& weights, FilmCoefficients film, std::int64_t block) {
-    // d_model, d_inner, d_state, tied, ema
-    return first_that_fits<FusedShape<8, 8, 4, false, true>,      // the presets
+    // d_model, d_inner, d_state, tied, ema, rotating
+    return first_that_fits<FusedShape<8, 8, 4, false, false, true>,  // standard and max
+                           FusedShape<8, 8, 4, false, true>,      // nano
                            FusedShape<8, 16, 4, true, true>,      // what standard was
                            FusedShape<8, 16, 8, false, true>,     // what max was
                            MatrixShape<16, 32, 16, false>,        // a public checkpoint's form

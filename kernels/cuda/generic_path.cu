@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Rendering with any width: a block to a chunk of time, by the operators that training uses (kernels/device/model.h).
+// Rendering with any blocks: a thread block to a chunk of time, by the operators that training uses (kernels/device/model.h).
+//
+// A convolution reaches back up to (d_conv - 1) dilation samples, more than a chunk where dilations are long. So its inputs lie in
+// rows over the whole block of samples, written once by a kernel of their own, and no chunk computes again what an earlier one has:
+// per sample and layer that is d_inner floats written and twice read, and saves norm and in_proj of the x half in phase 1, against
+// chunks of c samples that begin (d_conv - 1) dilation earlier, at c = 512 a dilation of 243 would have cost 2 1/2 times the work.
 #include "cuda/carry.cuh"
 #include "cuda/render_path.h"
 #include "device/workspace.h"
@@ -23,56 +28,63 @@ constexpr std::size_t workspace_budget = std::size_t{2} << 30;
 struct GenericLayer {
     Shape shape;
     Parameters<const float> weights;
-    const float *rates, *film_scale, *film_shift;  ///< rates of all layers; FiLM of this one
-    Rows e_in, e_out;
-    const float* history_in;
-    float *history_out, *ends, *dt_sum;
+    device::Constants constants;
+    const float *film_scale, *film_shift;  ///< of this layer
+    Rows e_in, e_out, x_in;
+    const float* history;
+    float *ends, *dt_sum;
     Index length;
-    int layer, chunk, lead;   ///< lead: samples before a chunk that it computes again, for its convolution
-    float* workspace;         ///< of every block
+    int layer, chunk;
+    float* workspace;  ///< of every block
     Index workspace_floats;
 };
 
 using Pass = device::LayerPass<inner_chunk, BlockTeam>;
 
-/// Rows whose first sample is `lead` later.
-__device__ device::LayerRows behind_lead(const device::LayerRows& rows, Index lead) {
-    device::LayerRows r = rows;
-    for (Rows* part : {&r.x_in, &r.z, &r.x_conv, &r.x, &r.dbc, &r.dt, &r.y, &r.gated}) part->data += lead;
-    return r;
-}
+enum class Phase { inputs, ends, outputs };
 
-template <bool kOutput>
+template <Phase kPhase>
 __global__ void __launch_bounds__(generic_threads) generic_kernel(const __grid_constant__ GenericLayer job) {
     const BlockTeam team;
-    const Shape& s = job.shape;
     Carver carver(job.workspace + Index{blockIdx.x} * job.workspace_floats);
-    const device::LayerRows rows = device::carve_layer_rows(carver, s, job.chunk + job.lead, inner_chunk, false);
-    float* const states = carver.take(device::chunk_count(job.chunk, inner_chunk) * s.state_floats());
+    device::LayerRows rows = device::carve_layer_rows(carver, job.shape, job.chunk, inner_chunk, false);
+    float* const states = carver.take(device::chunk_count(job.chunk, inner_chunk) * job.shape.columns);
     const device::FilmRows film{job.film_scale, job.film_shift};
+    const int d = job.shape.d_inner, h_floats = job.weights.layers[job.layer].block.h_floats();
     for (Index chunk = blockIdx.x; chunk * job.chunk < job.length; chunk += gridDim.x) {
-        const Index begin = chunk * job.chunk, n = min(Index{job.chunk}, job.length - begin), lead = min(Index{job.lead}, begin);
+        const Index begin = chunk * job.chunk, n = min(Index{job.chunk}, job.length - begin);
         const Rows e{job.e_in.data + begin, job.e_in.stride};
-        // Before the first chunk there is history; the lead of any other reads nonsense instead, and so its own first rows,
-        // which nobody uses, are nonsense.
-        Pass(team, s, job.weights, job.rates, job.layer, film, lead + n, rows).inputs({e.data - lead, e.stride}, job.history_in);
-        const device::LayerRows own = behind_lead(rows, lead);
-        const Pass pass(team, s, job.weights, job.rates, job.layer, film, n, own);
-        float* const end = job.ends + chunk * s.state_floats();
-        pass.scan_starts(states, kOutput ? end : nullptr, kOutput ? nullptr : end);
-        if (kOutput) {
-            pass.outputs(states, e, {job.e_out.data + begin, job.e_out.stride});
-            if (begin + n == job.length)
-                device::advance_history(team, s.d_inner, s.d_conv, n + lead, rows.x_in, job.history_in, job.history_out);
-        } else {
-            device::each_item(team, s.d_inner, [&](Index c) {
+        rows.x_in = {job.x_in.data + begin, job.x_in.stride};
+        const Pass pass(team, job.weights, job.constants, job.layer, film, n, rows, begin);
+        float* const end = job.ends + chunk * h_floats;
+        if constexpr (kPhase == Phase::inputs) {
+            pass.norm(e);
+            pass.in_proj_x();
+        } else if constexpr (kPhase == Phase::ends) {
+            pass.selection(job.history);
+            pass.scan_starts(states, nullptr, end);
+            device::each_item(team, d, [&](Index c) {
                 float sum = 0.0f;
-                for (Index k = 0; k < device::chunk_count(n, inner_chunk); ++k) sum += rows.dt_sum[k * s.d_inner + c];
-                job.dt_sum[chunk * s.d_inner + c] = sum;
+                for (Index k = 0; k < device::chunk_count(n, inner_chunk); ++k) sum += rows.dt_sum[k * d + c];
+                job.dt_sum[chunk * d + c] = sum;
             });
+        } else {
+            pass.norm(e);
+            pass.in_proj_z();
+            pass.selection(job.history);
+            pass.scan_starts(states, end, nullptr);
+            pass.outputs(states, e, {job.e_out.data + begin, job.e_out.stride});
         }
         team.sync();
     }
+}
+
+__global__ void history_kernel(const device::ConvInput x, Index length, float* history_out) {
+    device::advance_history(GridTeam{}, length, x, history_out);
+}
+__global__ void constants_kernel(int n_layers, const device::Layer* layers, const float* weights,
+                                 const device::ConstantsOf<float, device::Turn> to) {
+    device::layer_constants(GridTeam{}, n_layers, layers, weights, inner_chunk, to);
 }
 
 template <bool kAdd>
@@ -104,38 +116,40 @@ private:
 class GenericPath : public RenderPath {
 public:
     GenericPath(const ModelShape& c, const WeightPointers& weights, FilmCoefficients film, std::int64_t block)
-        : shape_{{c.channels, c.d_model, c.d_inner, c.d_state, c.d_conv, c.dt_rank, c.n_layers, 0, c.tied, c.ema}},
-          stride_((block + 31) / 32 * 32), lead_((c.d_conv - 1 + 3) / 4 * 4) {
+        : shape_(device::shape_of(c, 0)), stride_((block + 31) / 32 * 32) {
         flatten(c, weights);
-        std::vector<float> rates;
-        for (const BlockFields<const float*>& w : weights.layers)
-            for (int i = 0; i < shape_.decays(); ++i) rates.push_back(-std::exp(w.A_log[i]) * device::log2_e);
-        rates_ = DeviceArray<float>(rates);
-        const std::size_t coefficients = size(c.n_layers) * size(c.d_model);
+        rates_ = DeviceArray<float>(size(shape_.rates));
+        turns_ = DeviceArray<device::Turn>(size(shape_.turns));
+        chunk_turns_ = DeviceArray<device::Turn>(size(shape_.turns));
+        constants_kernel<<<1, 256>>>(shape_.n_layers, device_layers_.data(), weights_.data(),
+                                     {rates_.data(), turns_.data(), chunk_turns_.data()});
+        check(cudaStreamSynchronize(nullptr), "computing");
+        const std::size_t coefficients = size(shape_.n_layers) * size(shape_.d_model);
         if (film.scale) {
             scale_ = DeviceArray<float>(std::vector<float>(film.scale, film.scale + coefficients));
             shift_ = DeviceArray<float>(std::vector<float>(film.shift, film.shift + coefficients));
         }
-        for (auto& e : e_) e = DeviceArray<float>(size(stride_) * size(c.d_model));
+        for (auto& e : e_) e = DeviceArray<float>(size(stride_) * size(shape_.d_model));
+        x_in_ = DeviceArray<float>(size(stride_) * size(shape_.d_inner));
         r_ = DeviceArray<float>(size(stride_));
-        history_ = DeviceArray<float>(std::max<std::size_t>(1, size(shape_.history_floats())));
+        history_ = DeviceArray<float>(std::max<std::size_t>(1, size(shape_.history_floats)));
         Carver counter(nullptr);
-        device::carve_layer_rows(counter, shape_, chunk_ + lead_, inner_chunk, false);
-        counter.take(device::chunk_count(chunk_, inner_chunk) * shape_.state_floats());
+        device::carve_layer_rows(counter, shape_, chunk_, inner_chunk, false);
+        counter.take(device::chunk_count(chunk_, inner_chunk) * shape_.columns);
         workspace_floats_ = counter.used();
         const std::size_t chunks = size((block + chunk_ - 1) / chunk_);
         blocks_ = static_cast<unsigned>(std::min({chunks, size(8 * device_status().multiprocessors),
                                                   std::max<std::size_t>(1, workspace_budget / sizeof(float) / size(workspace_floats_))}));
         workspace_ = DeviceArray<float>(blocks_ * size(workspace_floats_));
-        ends_ = DeviceArray<float>(chunks * size(shape_.state_floats()));
-        dt_sum_ = DeviceArray<float>(chunks * size(c.d_inner));
+        ends_ = DeviceArray<float>(chunks * size(shape_.columns));
+        dt_sum_ = DeviceArray<float>(chunks * size(shape_.d_inner));
     }
 
     int chunk_for(std::int64_t) const override { return chunk_; }  // its workspace is for this one
 
     void process(CUstream_st* stream, DeviceSignal in, DeviceSignal out, std::int64_t n, int, float* history, float* h) override {
         const device::ConstRows audio{in.data, in.stride};
-        const Parameters<const float> p{weights_.data(), places_.data(), model_};
+        const Parameters<const float> p{weights_.data(), device_layers_.data(), model_};
         linear_kernel<false><<<grid(shape_.d_model * n), 256, 0, stream>>>(
             device::linear_map(p.at(model_.encoder_weight), p.at(model_.encoder_bias), shape_.channels, shape_.d_model), n, audio, rows(0));
         int from = 0;
@@ -159,47 +173,61 @@ private:
 
     void flatten(const ModelShape& c, const WeightPointers& weights) {
         FlatWeights flat;
-        const std::size_t dm = size(c.d_model), d = size(c.d_inner), N = size(c.d_state), R = size(c.dt_rank), rows = R + 2 * N;
         std::vector<BlockFields<int>> places;
-        for (const BlockFields<const float*>& w : weights.layers)
-            places.push_back({flat.add(w.norm, dm), flat.add(w.in_proj, 2 * d * dm), flat.add(w.in_proj_bias, 2 * d),
-                              flat.add(w.conv_weight, d * size(c.d_conv)), flat.add(w.conv_bias, d), flat.add(w.x_proj, rows * d),
-                              flat.add(w.x_proj_bias, rows), flat.add(w.dt_proj, d * R), flat.add(w.dt_proj_bias, d), -1, flat.add(w.D, d),
-                              flat.add(w.out_proj, dm * d), flat.add(w.out_proj_bias, dm), -1, -1});
-        const std::size_t ends = size(c.channels) * dm;
+        for (std::size_t l = 0; l < c.blocks.size(); ++l) {
+            BlockFields<int>& at = places.emplace_back();
+            for (int i = 0; i <= static_cast<int>(BlockField::film_bias); ++i) at[static_cast<BlockField>(i)] = -1;
+            for (const BlockTensor& tensor : block_tensors(c.blocks[l].kind)) {
+                if (tensor.decay_class == DecayClass::film) continue;  // its coefficients are given
+                std::size_t count = 1;
+                for (const int n : tensor.shape(c.blocks[l]))
+                    if (n > 0) count *= size(n);
+                at[tensor.field] = flat.add(weights.layers[l][tensor.field], count);
+            }
+        }
+        const std::size_t ends = size(c.channels) * size(shape_.d_model), dm = size(shape_.d_model), channels = size(c.channels);
         model_ = {flat.add(weights.encoder_weight, ends), flat.add(weights.encoder_bias, dm), flat.add(weights.norm_f, dm),
-                  flat.add(weights.decoder_weight, ends), flat.add(weights.decoder_bias, size(c.channels)),
-                  flat.add(weights.skip, size(c.channels)), -1, -1};
+                  flat.add(weights.decoder_weight, ends), flat.add(weights.decoder_bias, channels), flat.add(weights.skip, channels),
+                  -1, -1, -1, -1};
         weights_ = DeviceArray<float>(flat.flat());
-        places_ = DeviceArray<BlockFields<int>>(places);
+        layers_ = device::layers_of(c, places);
+        device_layers_ = DeviceArray<device::Layer>(layers_);
     }
 
     void layer(cudaStream_t stream, int l, std::int64_t n, Rows from, Rows to, float* history, float* h) {
-        float* const past = history + size(l) * size(shape_.history_floats());
-        float* const state = h + size(l) * size(shape_.state_floats());
+        const device::Layer& layer = layers_[size(l)];
+        const BlockShape& b = layer.block;
+        float* const past = history + layer.history;
+        float* const state = h + layer.h;
         const std::int64_t chunks = (n + chunk_ - 1) / chunk_;
-        const GenericLayer job{shape_, {weights_.data(), places_.data(), model_}, rates_.data(),
+        const Rows x_in{x_in_.data(), stride_};
+        const Parameters<const float> p{weights_.data(), device_layers_.data(), model_};
+        const GenericLayer job{shape_, p, {rates_.data(), turns_.data(), chunk_turns_.data()},
                                scale_.data() ? scale_.data() + l * shape_.d_model : nullptr,
                                shift_.data() ? shift_.data() + l * shape_.d_model : nullptr,
-                               from, to, past, history_.data(), ends_.data(), dt_sum_.data(), n, l, chunk_, lead_,
-                               workspace_.data(), workspace_floats_};
+                               from, to, x_in, past, ends_.data(), dt_sum_.data(), n, l, chunk_, workspace_.data(), workspace_floats_};
         const unsigned blocks = static_cast<unsigned>(std::min<std::int64_t>(chunks, blocks_));
-        generic_kernel<false><<<blocks, generic_threads, 0, stream>>>(job);
-        join_chunks(stream, {ends_.data(), dt_sum_.data(), rates_.data() + l * shape_.decays(), state, state, chunks, shape_.d_inner,
-                             shape_.d_state, shape_.tied, false});
-        generic_kernel<true><<<blocks, generic_threads, 0, stream>>>(job);
-        if (shape_.history_floats() > 0)
-            check(cudaMemcpyAsync(past, history_.data(), size(shape_.history_floats()) * sizeof(float), cudaMemcpyDeviceToDevice, stream),
-                  "copying");
+        generic_kernel<Phase::inputs><<<blocks, generic_threads, 0, stream>>>(job);
+        generic_kernel<Phase::ends><<<blocks, generic_threads, 0, stream>>>(job);
+        const bool complex = b.kind != BlockKind::selective;
+        const device::CarryJob carry{ends_.data(), dt_sum_.data(), rates_.data() + layer.rates, state, state, chunks, b.d_inner, b.d_state,
+                                     b.decays() == 1, false, complex ? p.at(layer.at.A_imag) : nullptr, nullptr,
+                                     b.kind == BlockKind::time_invariant, chunk_, n};
+        complex ? join_chunks<device::ComplexCarry>(stream, carry) : join_chunks(stream, carry);
+        generic_kernel<Phase::outputs><<<blocks, generic_threads, 0, stream>>>(job);
+        if (b.conv_floats() == 0) return;
+        history_kernel<<<grid(b.conv_floats()), 256, 0, stream>>>({x_in, past, b.d_inner, b.d_conv, b.dilation, 0}, n, history_.data());
+        check(cudaMemcpyAsync(past, history_.data(), size(b.conv_floats()) * sizeof(float), cudaMemcpyDeviceToDevice, stream), "copying");
     }
 
     Shape shape_;
     std::int64_t stride_;
-    int lead_;
     static constexpr int chunk_ = 512;
     EndFields<int> model_{};
-    DeviceArray<float> weights_, rates_, scale_, shift_, e_[2], r_, history_, workspace_, ends_, dt_sum_;
-    DeviceArray<BlockFields<int>> places_;
+    std::vector<device::Layer> layers_;
+    DeviceArray<device::Layer> device_layers_;
+    DeviceArray<float> weights_, rates_, scale_, shift_, e_[2], x_in_, r_, history_, workspace_, ends_, dt_sum_;
+    DeviceArray<device::Turn> turns_, chunk_turns_;
     Index workspace_floats_ = 0;
     unsigned blocks_ = 1;
 };

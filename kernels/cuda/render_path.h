@@ -2,7 +2,7 @@
 // How the layers of a model run on the device: fused for some widths, or for any width. Host side; no CUDA header is needed.
 #pragma once
 
-#include "serpent/kernels/live.h"
+#include "serpent/kernels/block.h"
 
 #include <cstdint>
 #include <memory>
@@ -21,17 +21,18 @@ struct DeviceSignal {
     std::int64_t stride;
 };
 
+/// From the encoder to decoder and skip: the filters at the ends and the bound of the output are the caller's.
 class RenderPath {
 public:
     virtual ~RenderPath() = default;
     /// Samples of a chunk that suit a call of n samples.
     virtual int chunk_for(std::int64_t n) const = 0;
-    /// Queues n <= block_samples samples. History and states are on the device, in LiveEngine's layout, and move on.
+    /// Queues n <= block_samples samples. History and states are on the device, in core's State's layout, and move on.
     virtual void process(CUstream_st* stream, DeviceSignal in, DeviceSignal out, std::int64_t n, int chunk, float* history,
                          float* h) = 0;
 };
 
-/// Null when there is no fused kernel for these widths.
+/// Null when there is no fused kernel for these blocks.
 std::unique_ptr<RenderPath> make_fused_path(const ModelShape& config, const WeightPointers& weights, FilmCoefficients film,
                                             std::int64_t block_samples);
 std::unique_ptr<RenderPath> make_generic_path(const ModelShape& config, const WeightPointers& weights, FilmCoefficients film,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Blocks of a signal on their way through the GPU: copied there, rendered, copied back, three blocks at a time in three streams.
+#include "cuda/filter.cuh"
 #include "cuda/render_path.h"
 #include "cuda/support.cuh"
 #include "reference/output_bound.h"
@@ -49,12 +50,12 @@ struct DeviceRenderer::Impl {
     Event asked, answered;     ///< between compute and the default stream
     std::unique_ptr<cuda::RenderPath> path;
     DeviceArray<float> history, h;
+    cuda::Filter fir_in, fir_out;
     std::vector<std::unique_ptr<Slot>> slots;
 
     Impl(const ModelShape& c, const WeightPointers& weights, cuda::FilmCoefficients film, const DeviceRenderOptions& options)
         : config(c), chunk(options.chunk),
-          history(std::max<std::size_t>(1, as_size(c.n_layers) * as_size(c.d_conv - 1) * as_size(c.d_inner))),
-          h(as_size(c.n_layers) * as_size(c.d_inner) * as_size(c.d_state)) {
+          history(std::max<std::size_t>(1, c.conv_floats())), h(c.h_floats()) {
         if (options.chunk != 0 && (options.chunk < 16 || options.chunk % 4 != 0))
             throw std::invalid_argument("DeviceRenderOptions: chunk must be 0, or a multiple of 4 of 16 or more");
         const std::size_t wanted = options.block_samples ? options.block_samples : largest_block;
@@ -65,11 +66,14 @@ struct DeviceRenderer::Impl {
                 break;
             } catch (const DeviceError& error) {
                 path.reset();
+                fir_in = {}, fir_out = {};
                 if (error.kind() != DeviceError::Kind::out_of_memory || options.block_samples || block / 2 < smallest_block) throw;
             }
         }
         history.clear(compute);
         h.clear(compute);
+        fir_in.clear(compute);
+        fir_out.clear(compute);
     }
 
     void take_memory(const WeightPointers& weights, cuda::FilmCoefficients film, bool fused_wanted) {
@@ -77,6 +81,8 @@ struct DeviceRenderer::Impl {
         path = fused_wanted ? cuda::make_fused_path(config, weights, film, samples) : nullptr;
         is_fused = path != nullptr;
         if (!path) path = cuda::make_generic_path(config, weights, film, samples);
+        fir_in = cuda::Filter(config.channels, config.fir_in, weights.fir_in, samples, true);
+        fir_out = cuda::Filter(config.channels, config.fir_out, weights.fir_out, samples, false);
     }
 
     /// Room for calls of n samples. Page-locked memory takes long to get: no more than the calls need.
@@ -94,7 +100,10 @@ struct DeviceRenderer::Impl {
 
     void render(DeviceSignal in, DeviceSignal out, std::size_t n) {
         const auto samples = static_cast<std::int64_t>(n);
-        path->process(compute, in, out, samples, chunk != 0 ? chunk : path->chunk_for(samples), history.data(), h.data());
+        const DeviceSignal heard = fir_in.exists() ? fir_in.own_output() : in, answer = fir_out.exists() ? fir_out.own_input() : out;
+        if (fir_in.exists()) fir_in.process(compute, in, heard, samples);
+        path->process(compute, heard, answer, samples, chunk != 0 ? chunk : path->chunk_for(samples), history.data(), h.data());
+        if (fir_out.exists()) fir_out.process(compute, answer, out, samples);
         const reference::OutputBound<float> bound(config.output_peak);
         if (!bound.bounds()) return;
         const std::int64_t floats = samples * config.channels;  // the channels lie one behind the other
@@ -166,16 +175,18 @@ void DeviceRenderer::process(const DeviceBuffer& in, DeviceBuffer& out, std::siz
 std::size_t DeviceRenderer::block_samples() const noexcept { return impl_->block; }
 bool DeviceRenderer::fused() const noexcept { return impl_->is_fused; }
 
-void DeviceRenderer::get_state(float* conv, float* h) const {
-    const ModelShape& c = impl_->config;
-    impl_->history.download(impl_->compute, conv, as_size(c.n_layers) * as_size(c.d_conv - 1) * as_size(c.d_inner));
-    impl_->h.download(impl_->compute, h, impl_->h.size());
+void DeviceRenderer::get_state(const StatePointers<float>& to) const {
+    impl_->history.download(impl_->compute, to.conv, impl_->config.conv_floats());
+    impl_->h.download(impl_->compute, to.h, impl_->h.size());
+    impl_->fir_in.history().download(impl_->compute, to.fir_in, impl_->fir_in.history().size());
+    impl_->fir_out.history().download(impl_->compute, to.fir_out, impl_->fir_out.history().size());
 }
 
-void DeviceRenderer::set_state(const float* conv, const float* h) {
-    const ModelShape& c = impl_->config;
-    impl_->history.upload(impl_->compute, conv, as_size(c.n_layers) * as_size(c.d_conv - 1) * as_size(c.d_inner));
-    impl_->h.upload(impl_->compute, h, impl_->h.size());
+void DeviceRenderer::set_state(const StatePointers<const float>& from) {
+    impl_->history.upload(impl_->compute, from.conv, impl_->config.conv_floats());
+    impl_->h.upload(impl_->compute, from.h, impl_->h.size());
+    impl_->fir_in.history().upload(impl_->compute, from.fir_in, impl_->fir_in.history().size());
+    impl_->fir_out.history().upload(impl_->compute, from.fir_out, impl_->fir_out.history().size());
 }
 
 } // namespace serpent::kernels

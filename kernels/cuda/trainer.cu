@@ -18,7 +18,7 @@ using device::Shape;
 
 namespace {
 
-constexpr int segment_threads = 512, update_threads = 256;
+constexpr int segment_threads = 512, update_threads = 256, largest_cluster = 8;  // every GPU with clusters has room for 8 blocks
 constexpr int steps_ahead = 16;
 constexpr float stft_power_floor = 1e-8f;  // StftLoss's
 
@@ -36,9 +36,11 @@ struct LaneOrder {
 /// Everything that the kernels of one step need.
 struct StepJob {
     device::SegmentModel model;
+    int blocks;  ///< of a lane
     const Take* takes;
     const LaneOrder* orders;
-    float *history, *h, *history_end, *h_end, *previous_error;  ///< of all lanes
+    StatePointers<float> start, end;  ///< of all lanes
+    float* previous_error;            ///< of all lanes
     float* workspace;
     Index workspace_floats, capacity, steps;
     float* gradients;  ///< [lanes][parameters]
@@ -58,37 +60,39 @@ struct BlockView {
     device::LaneMemory memory;
 };
 
-__device__ void view_block(const StepJob& job, BlockView& view) {
+__device__ StatePointers<float> state_of_lane(const StatePointers<float>& all, const Shape& s, Index lane) {
+    return {all.conv + lane * s.history_floats, all.h + lane * s.h_floats, all.fir_in + lane * s.fir_in_history(),
+            all.fir_out + lane * s.fir_out_history()};
+}
+
+__device__ void view_block(const StepJob& job, Index lane, BlockView& view) {
     if (threadIdx.x == 0) {
-        const Index lane = blockIdx.x;
         const Shape& s = job.model.shape;
         Carver carver(job.workspace + lane * job.workspace_floats);
         view.workspace = device::carve_segment(carver, s, job.capacity);
         const LaneOrder& order = job.orders[lane];
         const Take& take = job.takes[order.take];
         view.job = {take.dry + order.position, take.wet + order.position, take.stride, order.take, order.unscored, order.begins, order.weight};
-        const Index history = lane * s.n_layers * s.history_floats(), h = lane * s.n_layers * s.state_floats();
-        view.memory = {job.history + history, job.h + h, job.history_end + history, job.h_end + h,
-                       job.previous_error + lane * s.channels};
+        view.memory = {state_of_lane(job.start, s, lane), state_of_lane(job.end, s, lane), job.previous_error + lane * s.channels};
     }
     __syncthreads();
 }
 
 __global__ void __launch_bounds__(segment_threads) forward_kernel(const __grid_constant__ StepJob job) {
     __shared__ BlockView view;
-    view_block(job, view);
-    const BlockTeam team;
+    const ClusterTeam team(job.blocks);
+    view_block(job, team.team(), view);
     const device::SegmentPass pass(team, job.model, view.job, view.memory, view.workspace, job.steps);
     pass.forward();
     pass.score(job.loss);
-    if (threadIdx.x == 0) job.losses[blockIdx.x] = *view.workspace.loss;
+    if (team.rank() == 0) job.losses[team.team()] = *view.workspace.loss;
 }
 
 /// Adds the spectral loss of what is scored and its gradient to what forward_kernel() left.
 __global__ void __launch_bounds__(segment_threads) stft_kernel(const __grid_constant__ StepJob job) {
     __shared__ BlockView view;
     __shared__ device::Complex memory[2 * device::stft_largest_fft];
-    view_block(job, view);
+    view_block(job, blockIdx.x, view);
     const BlockTeam team;
     Carver carver(job.stft_workspace + Index{blockIdx.x} * job.stft_floats);
     const device::StftWorkspace workspace = device::carve_stft(carver, job.capacity);
@@ -103,10 +107,10 @@ __global__ void __launch_bounds__(segment_threads) stft_kernel(const __grid_cons
 
 __global__ void __launch_bounds__(segment_threads) backward_kernel(const __grid_constant__ StepJob job) {
     __shared__ BlockView view;
-    view_block(job, view);
-    const BlockTeam team;
+    const ClusterTeam team(job.blocks);
+    view_block(job, team.team(), view);
     const device::SegmentPass pass(team, job.model, view.job, view.memory, view.workspace, job.steps);
-    pass.backward({job.gradients + Index{blockIdx.x} * job.parameters, job.model.weights.layers, job.model.weights.model});
+    pass.backward({job.gradients + Index{team.team()} * job.parameters, job.model.weights.layers, job.model.weights.model});
 }
 
 /// Sum of the block's values, the same in all threads; in a fixed order.
@@ -149,8 +153,7 @@ struct UpdateJob {
     int blocks;
     const float *gradient, *decay;
     const double* squares;
-    const int* rate_index;  ///< place of an A_log in rates; -1 for the rest
-    float *weights, *m, *v, *average, *rates;
+    float *weights, *m, *v, *average;
 };
 
 __global__ void __launch_bounds__(update_threads) update_kernel(const __grid_constant__ UpdateJob job) {
@@ -162,24 +165,61 @@ __global__ void __launch_bounds__(update_threads) update_kernel(const __grid_con
     float g = job.gradient[i];
     if (norm > job.clip) g *= static_cast<float>(job.clip / norm);
     device::update_parameter(job.factors, g, job.decay[i], job.weights[i], job.m[i], job.v[i], job.average[i]);
-    if (job.rate_index[i] >= 0) job.rates[job.rate_index[i]] = -expf(job.weights[i]) * device::log2_e;
+}
+
+__global__ void __launch_bounds__(update_threads) constants_kernel(int n_layers, const device::Layer* layers, const float* weights,
+                                                                   device::ConstantsOf<float, device::Turn> to) {
+    device::layer_constants(GridTeam{}, n_layers, layers, weights, device::segment_chunk, to);
 }
 
 std::size_t as_size(std::int64_t n) { return static_cast<std::size_t>(n); }
+
+/// The states of all lanes.
+struct LaneStates {
+    DeviceArray<float> conv, h, fir_in, fir_out;
+
+    LaneStates(const Shape& s, int lanes)
+        : conv(floats(s.history_floats, lanes)), h(floats(s.h_floats, lanes)), fir_in(floats(s.fir_in_history(), lanes)),
+          fir_out(floats(s.fir_out_history(), lanes)) {}
+    StatePointers<float> pointers() const { return {conv.data(), h.data(), fir_in.data(), fir_out.data()}; }
+    std::size_t size() const { return conv.size() + h.size() + fir_in.size() + fir_out.size(); }
+
+    /// function(all lanes' array, floats of a lane, pointer) for each of the four.
+    template <class T, class Function>
+    static void each_part(const Shape& s, const StatePointers<T>& to, const Function& function) {
+        function(&LaneStates::conv, as_size(s.history_floats), to.conv);
+        function(&LaneStates::h, as_size(s.h_floats), to.h);
+        function(&LaneStates::fir_in, as_size(s.fir_in_history()), to.fir_in);
+        function(&LaneStates::fir_out, as_size(s.fir_out_history()), to.fir_out);
+    }
+
+private:
+    static std::size_t floats(int of_lane, int lanes) { return std::max<std::size_t>(1, as_size(of_lane) * as_size(lanes)); }
+};
+
+/// As many blocks to a lane as fill the GPU: neighbours of a cluster, which older GPUs have not.
+int blocks_that_fit(int lanes) {
+    int device = 0, major = 0;
+    check(cudaGetDevice(&device), "choosing it");
+    check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "asking what it can do");
+    if (major < 9) return 1;
+    int blocks = 1;
+    while (blocks < largest_cluster && 2 * blocks * lanes <= device_status().multiprocessors) blocks *= 2;
+    return blocks;
+}
 
 } // namespace
 
 struct DeviceTrainer::Impl {
     Shape shape;
     EndFields<int> model;
-    int lanes, longest;
+    int lanes, longest, blocks_per_lane;
     Index parameters, capacity, workspace_floats = 0;
-    std::vector<BlockFields<int>> layer_places;
-    DeviceArray<BlockFields<int>> layers;
+    DeviceArray<device::Layer> layers;
     DeviceArray<float> weights, average, m, v, decay, rates, gradients, gradient, losses, workspace, positions, previous_error;
-    DeviceArray<float> history[2], h[2];
+    DeviceArray<device::Turn> turns, chunk_turns;
+    LaneStates states[2];
     DeviceArray<double> squares, loss;
-    DeviceArray<int> rate_index;
     std::vector<DeviceArray<float>> recordings;
     std::vector<Take> take_list;
     std::vector<float> position_list;
@@ -191,28 +231,22 @@ struct DeviceTrainer::Impl {
     DeviceArray<device::Complex> twiddles;
     Index stft_floats = 0;
     Stream stream;
-    int now = 0;               ///< which of history and h holds the state before the next step
+    int now = 0;               ///< which of the states is that before the next step
     std::int64_t queued = 0;
 
-    Impl(const DeviceModelLayout& layout, int lane_count, int longest_segment, const std::vector<float>& weight_decay)
-        : shape{layout.shape}, model(layout.model), lanes(lane_count), longest(longest_segment),
-          parameters(static_cast<Index>(layout.parameters)), capacity((longest_segment + 31) / 32 * 32), layer_places(layout.layers),
-          layers(layout.layers), weights(layout.parameters), average(layout.parameters), m(layout.parameters), v(layout.parameters),
-          decay(weight_decay), rates(as_size(shape.n_layers) * as_size(shape.decays())), gradients(as_size(lanes) * layout.parameters),
-          gradient(layout.parameters), losses(as_size(lanes)), previous_error(as_size(lanes) * as_size(shape.channels)),
-          squares(as_size(blocks())), loss(1), device_orders(as_size(lanes) * steps_ahead) {
+    Impl(const DeviceModelLayout& layout, int lane_count, int longest_segment, const std::vector<float>& weight_decay, int blocks_wanted)
+        : shape(device::shape_of(layout.shape, layout.n_controls)), model(layout.model), lanes(lane_count), longest(longest_segment),
+          blocks_per_lane(blocks_wanted > 0 ? blocks_wanted : blocks_that_fit(lane_count)), parameters(static_cast<Index>(layout.parameters)),
+          capacity((longest_segment + 31) / 32 * 32), layers(device::layers_of(layout.shape, layout.layers)), weights(layout.parameters),
+          average(layout.parameters), m(layout.parameters), v(layout.parameters), decay(weight_decay), rates(as_size(shape.rates)),
+          gradients(as_size(lanes) * layout.parameters), gradient(layout.parameters), losses(as_size(lanes)),
+          previous_error(as_size(lanes) * as_size(shape.channels)), turns(as_size(shape.turns)), chunk_turns(as_size(shape.turns)),
+          states{LaneStates(shape, lane_count), LaneStates(shape, lane_count)}, squares(as_size(blocks())), loss(1),
+          device_orders(as_size(lanes) * steps_ahead) {
         Carver counter(nullptr);
         device::carve_segment(counter, shape, capacity);
         workspace_floats = counter.used();
         workspace = DeviceArray<float>(as_size(lanes * workspace_floats));
-        for (int i = 0; i < 2; ++i) {
-            history[i] = DeviceArray<float>(std::max<std::size_t>(1, as_size(lanes) * history_floats()));
-            h[i] = DeviceArray<float>(as_size(lanes) * h_floats());
-        }
-        std::vector<int> index(layout.parameters, -1);
-        for (int l = 0; l < shape.n_layers; ++l)
-            for (int i = 0; i < shape.decays(); ++i) index[as_size(layout.layers[as_size(l)].A_log + i)] = l * shape.decays() + i;
-        rate_index = DeviceArray<int>(index);
         for (int i = 0; i < steps_ahead; ++i) {
             orders.emplace_back(as_size(lanes));
             order_read.push_back(std::make_unique<Event>());
@@ -222,9 +256,25 @@ struct DeviceTrainer::Impl {
         loss.clear(stream);
     }
 
-    std::size_t history_floats() const { return as_size(shape.n_layers) * as_size(shape.history_floats()); }
-    std::size_t h_floats() const { return as_size(shape.n_layers) * as_size(shape.state_floats()); }
     int blocks() const { return static_cast<int>((parameters + update_threads - 1) / update_threads); }
+    std::size_t memory_bytes() const {
+        return sizeof(float) * (workspace.size() + stft_workspace.size() + gradients.size() + states[0].size() + states[1].size() +
+                                6 * as_size(parameters));
+    }
+
+    /// One team of blocks for every lane.
+    void launch(void (*kernel)(StepJob), const StepJob& job) {
+        cudaLaunchAttribute cluster{};
+        cluster.id = cudaLaunchAttributeClusterDimension;
+        cluster.val.clusterDim.x = static_cast<unsigned>(job.blocks), cluster.val.clusterDim.y = cluster.val.clusterDim.z = 1;
+        cudaLaunchConfig_t config{};
+        config.gridDim = dim3(static_cast<unsigned>(lanes * job.blocks));
+        config.blockDim = dim3(segment_threads);
+        config.stream = stream;
+        config.attrs = &cluster;
+        config.numAttrs = job.blocks > 1 ? 1 : 0;
+        check(cudaLaunchKernelEx(&config, kernel, job), "training");
+    }
 
     void prepare_stft() {
         if (stft_workspace.data()) return;
@@ -250,10 +300,11 @@ struct DeviceTrainer::Impl {
     }
 
     StepJob step_job(const LaneOrder* lane_orders, const DeviceStep& step) {
-        return {{shape, {weights.data(), layers.data(), model}, rates.data(), shape.n_controls > 0 ? positions.data() : nullptr},
-                takes.data(), lane_orders, history[now].data(), h[now].data(), history[now ^ 1].data(), h[now ^ 1].data(),
-                previous_error.data(), workspace.data(), workspace_floats, capacity, step.samples, gradients.data(), parameters,
-                losses.data(), {step.plain, step.emphasised, step.emphasis}, stft_workspace.data(), stft_floats, twiddles.data(), step.mrstft};
+        return {{shape, {weights.data(), layers.data(), model}, {rates.data(), turns.data(), chunk_turns.data()},
+                 shape.n_controls > 0 ? positions.data() : nullptr},
+                blocks_per_lane, takes.data(), lane_orders, states[now].pointers(), states[now ^ 1].pointers(), previous_error.data(),
+                workspace.data(), workspace_floats, capacity, step.samples, gradients.data(), parameters, losses.data(),
+                {step.plain, step.emphasised, step.emphasis}, stft_workspace.data(), stft_floats, twiddles.data(), step.mrstft};
     }
 
     void optimise(const DeviceStep& step) {
@@ -264,26 +315,27 @@ struct DeviceTrainer::Impl {
         const UpdateJob job{{static_cast<float>(step.rate), static_cast<float>(step.beta1), static_cast<float>(step.beta2),
                              static_cast<float>(step.eps), static_cast<float>(1 - std::pow(step.beta1, number)),
                              static_cast<float>(1 - std::pow(step.beta2, number)), static_cast<float>(step.average_keep)},
-                            step.clip, parameters, blocks(), gradient.data(), decay.data(), squares.data(), rate_index.data(),
-                            weights.data(), m.data(), v.data(), average.data(), rates.data()};
+                            step.clip, parameters, blocks(), gradient.data(), decay.data(), squares.data(), weights.data(),
+                            m.data(), v.data(), average.data()};
         update_kernel<<<grid, update_threads, 0, stream>>>(job);
+        set_constants();
         check_launch("training");
     }
 
-    /// Decay rates of weights that came from outside.
-    void set_rates(const std::vector<float>& flat) {
-        std::vector<float> values(rates.size());
-        for (int l = 0; l < shape.n_layers; ++l)
-            for (int i = 0; i < shape.decays(); ++i)
-                values[as_size(l * shape.decays() + i)] =
-                    -std::exp(flat[as_size(layer_places[as_size(l)].A_log + i)]) * device::log2_e;
-        rates.upload(stream, values.data(), values.size());
+    void set_constants() {
+        constants_kernel<<<blocks_for(std::max(shape.d_inner, shape.columns), update_threads), update_threads, 0, stream>>>(
+            shape.n_layers, layers.data(), weights.data(), {rates.data(), turns.data(), chunk_turns.data()});
+        check_launch("training");
     }
 };
 
-DeviceTrainer::DeviceTrainer(const DeviceModelLayout& layout, int lanes, int longest_segment, const std::vector<float>& decay) {
+DeviceTrainer::DeviceTrainer(const DeviceModelLayout& layout, int lanes, int longest_segment, const std::vector<float>& decay,
+                             const DeviceTrainOptions& options) {
+    const int blocks = options.blocks_per_lane;
+    if (blocks < 0 || blocks > largest_cluster || (blocks & (blocks - 1)) != 0)
+        throw std::invalid_argument("DeviceTrainOptions: blocks_per_lane must be 0, 1, 2, 4 or 8");
     require_device();
-    impl_ = std::make_unique<Impl>(layout, lanes, longest_segment, decay);
+    impl_ = std::make_unique<Impl>(layout, lanes, longest_segment, decay, blocks);
 }
 DeviceTrainer::~DeviceTrainer() = default;
 DeviceTrainer::DeviceTrainer(DeviceTrainer&&) noexcept = default;
@@ -310,7 +362,7 @@ void DeviceTrainer::set_vectors(const DeviceTrainVectors& from) {
     impl_->average.upload(impl_->stream, from.average.data(), from.average.size());
     impl_->m.upload(impl_->stream, from.m.data(), from.m.size());
     impl_->v.upload(impl_->stream, from.v.data(), from.v.size());
-    impl_->set_rates(from.weights);
+    impl_->set_constants();
 }
 
 DeviceTrainVectors DeviceTrainer::vectors() const {
@@ -318,19 +370,26 @@ DeviceTrainVectors DeviceTrainer::vectors() const {
     return {impl_->weights.values(stream), impl_->average.values(stream), impl_->m.values(stream), impl_->v.values(stream)};
 }
 
-void DeviceTrainer::set_lane(int lane, const float* conv, const float* h, const float* error) {
+void DeviceTrainer::set_lane(int lane, const StatePointers<const float>& state, const float* error) {
     const std::size_t i = as_size(lane), channels = as_size(impl_->shape.channels);
-    impl_->history[impl_->now].upload(impl_->stream, conv, impl_->history_floats(), i * impl_->history_floats());
-    impl_->h[impl_->now].upload(impl_->stream, h, impl_->h_floats(), i * impl_->h_floats());
+    LaneStates& states = impl_->states[impl_->now];
+    LaneStates::each_part(impl_->shape, state, [&](DeviceArray<float> LaneStates::*part, std::size_t n, const float* from) {
+        (states.*part).upload(impl_->stream, from, n, i * n);
+    });
     impl_->previous_error.upload(impl_->stream, error, channels, i * channels);
 }
 
-void DeviceTrainer::get_lane(int lane, float* conv, float* h, float* error) const {
+void DeviceTrainer::get_lane(int lane, const StatePointers<float>& state, float* error) const {
     const std::size_t i = as_size(lane), channels = as_size(impl_->shape.channels);
-    impl_->history[impl_->now].download(impl_->stream, conv, impl_->history_floats(), i * impl_->history_floats());
-    impl_->h[impl_->now].download(impl_->stream, h, impl_->h_floats(), i * impl_->h_floats());
+    const LaneStates& states = impl_->states[impl_->now];
+    LaneStates::each_part(impl_->shape, state, [&](DeviceArray<float> LaneStates::*part, std::size_t n, float* to) {
+        (states.*part).download(impl_->stream, to, n, i * n);
+    });
     impl_->previous_error.download(impl_->stream, error, channels, i * channels);
 }
+
+std::size_t DeviceTrainer::memory_bytes() const noexcept { return impl_->memory_bytes(); }
+int DeviceTrainer::blocks_per_lane() const noexcept { return impl_->blocks_per_lane; }
 
 void DeviceTrainer::step(const std::vector<DeviceLane>& lanes, const DeviceStep& step) {
     if (lanes.size() != as_size(impl_->lanes) || step.samples < 1 || step.samples > impl_->longest)
@@ -338,9 +397,9 @@ void DeviceTrainer::step(const std::vector<DeviceLane>& lanes, const DeviceStep&
     if (step.mrstft > 0) impl_->prepare_stft();
     const StepJob job = impl_->step_job(impl_->send_orders(lanes), step);
     const unsigned grid = static_cast<unsigned>(impl_->lanes);
-    forward_kernel<<<grid, segment_threads, 0, impl_->stream>>>(job);
+    impl_->launch(forward_kernel, job);
     if (step.mrstft > 0) stft_kernel<<<grid, segment_threads, 0, impl_->stream>>>(job);
-    backward_kernel<<<grid, segment_threads, 0, impl_->stream>>>(job);
+    impl_->launch(backward_kernel, job);
     impl_->optimise(step);
     impl_->now ^= 1;
     ++impl_->queued;

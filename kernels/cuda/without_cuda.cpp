@@ -46,8 +46,8 @@ void DeviceRenderer::process(const float* const*, float* const*, std::size_t) {}
 void DeviceRenderer::process(const DeviceBuffer&, DeviceBuffer&, std::size_t) {}
 std::size_t DeviceRenderer::block_samples() const noexcept { return 0; }
 bool DeviceRenderer::fused() const noexcept { return false; }
-void DeviceRenderer::get_state(float*, float*) const {}
-void DeviceRenderer::set_state(const float*, const float*) {}
+void DeviceRenderer::get_state(const StatePointers<float>&) const {}
+void DeviceRenderer::set_state(const StatePointers<const float>&) {}
 
 struct DeviceScan::Impl {};
 DeviceScan::DeviceScan(const DeviceScanShape&, const DeviceScanOptions&) { require_device(); }
@@ -61,15 +61,17 @@ int DeviceScan::chunk() const noexcept { return 0; }
 void baseline_device_scan(const DeviceScanShape&, const DeviceScanInputs&, float*) { require_device(); }
 
 struct DeviceTrainer::Impl {};
-DeviceTrainer::DeviceTrainer(const DeviceModelLayout&, int, int, const std::vector<float>&) { require_device(); }
+DeviceTrainer::DeviceTrainer(const DeviceModelLayout&, int, int, const std::vector<float>&, const DeviceTrainOptions&) { require_device(); }
 DeviceTrainer::~DeviceTrainer() = default;
 DeviceTrainer::DeviceTrainer(DeviceTrainer&&) noexcept = default;
 DeviceTrainer& DeviceTrainer::operator=(DeviceTrainer&&) noexcept = default;
 void DeviceTrainer::add_take(const std::vector<std::vector<float>>&, const std::vector<std::vector<float>>&, const std::vector<float>&) {}
 void DeviceTrainer::set_vectors(const DeviceTrainVectors&) {}
 DeviceTrainVectors DeviceTrainer::vectors() const { return {}; }
-void DeviceTrainer::set_lane(int, const float*, const float*, const float*) {}
-void DeviceTrainer::get_lane(int, float*, float*, float*) const {}
+void DeviceTrainer::set_lane(int, const StatePointers<const float>&, const float*) {}
+void DeviceTrainer::get_lane(int, const StatePointers<float>&, float*) const {}
+std::size_t DeviceTrainer::memory_bytes() const noexcept { return 0; }
+int DeviceTrainer::blocks_per_lane() const noexcept { return 0; }
 void DeviceTrainer::step(const std::vector<DeviceLane>&, const DeviceStep&) {}
 double DeviceTrainer::take_loss() { return 0.0; }
 std::vector<float> DeviceTrainer::gradient() const { return {}; }

@@ -35,13 +35,16 @@ constexpr int power_of_two_from(int n) {
     return p;
 }
 
-template <int kDModel, int kDInner, int kDState, bool kTiedDecay, bool kEmaRule>
+/// kComplex: a rotating layer, whose states are pairs; d_state counts their parts (fused_rotating.h).
+template <int kDModel, int kDInner, int kDState, bool kTiedDecay, bool kEmaRule, bool kComplex = false>
 struct FusedShape {
     static constexpr int model = kDModel, inner = kDInner, state = kDState, conv = 4;
-    static constexpr bool tied = kTiedDecay, by_matrix = false;
+    static constexpr bool tied = kTiedDecay, by_matrix = false, rotating = kComplex;
+    static constexpr int pairs = kComplex ? kDState / 2 : 0;
+    static_assert(!kComplex || !kEmaRule);
     static constexpr reference::InputRule rule = kEmaRule ? reference::InputRule::ema : reference::InputRule::euler;
     static constexpr int lanes = power_of_two_from(kDInner);
-    static constexpr int decays = kTiedDecay ? 1 : kDState;
+    static constexpr int decays = kTiedDecay ? 1 : kComplex ? kDState / 2 : kDState;
     static constexpr int rows = (2 * kDState + lanes - 1) / lanes;    ///< outputs of x_proj (B, C) per lane
     static constexpr int parts = lanes / kDModel;                     ///< lanes that share one output of out_proj
     static constexpr int part = (kDInner + parts - 1) / parts;        ///< channels each of them adds up
@@ -65,7 +68,8 @@ struct FusedShape {
                          in_z_bias = in_x_bias + 1, conv_weight = in_z_bias + 1, conv_bias = conv_weight + conv,
                          proj = conv_bias + 1, proj_bias = proj + rows * inner, dt_row = proj_bias + rows,
                          dt_row_bias = dt_row + tile_steps, dt_scale = dt_row_bias + 1, dt_bias = dt_scale + 1, rate = dt_bias + 1,
-                         skip = rate + decays, out = skip + 1, out_bias = out + part, weights = out_bias + share;
+                         skip = rate + decays, out = skip + 1, out_bias = out + part, turn = out_bias + share, angle = turn + 2 * pairs,
+                         weights = angle + pairs;  // turn: t of every pair, then s
 };
 
 /// Floats of a group's tile of shared memory: so many that neighbouring groups of a warp meet in other banks.
@@ -100,6 +104,11 @@ struct FusedLayer {
     float *y, *rows;           ///< from phase 1 to phase 3
     std::int64_t length;
     int chunk, block_chunks;   ///< samples to a chunk, chunks to a block
+    // Of rotating layers:
+    const float* x_in = nullptr;          ///< the convolution's inputs (length, d_inner), its history in front of them
+    float* next_x_in = nullptr;           ///< phase 3 writes those of the next layer
+    const float* next_weights = nullptr;  ///< that layer's
+    int dilation = 1;
 };
 
 /// A chunk; behind the end of the signal it has no samples.

@@ -8,8 +8,18 @@
 
 namespace serpent::kernels::device {
 
+/// What a lane of a rotating layer holds besides; next_: the next layer's weights, whose x half of in_proj this one computes.
+template <class Shape, bool kRotating = Shape::rotating>
+struct FusedNextLane {};
 template <class Shape>
-struct FusedOutputLane : FusedStreamLane<Shape> {
+struct FusedNextLane<Shape, true> {
+    float turn_t[Shape::pairs], turn_s[Shape::pairs];
+    LaneRow<Shape, Shape::model> next_in_x;
+    float next_in_x_bias, next_norm[Shape::share], next_shift[Shape::share];
+};
+
+template <class Shape>
+struct FusedOutputLane : FusedStreamLane<Shape>, FusedNextLane<Shape> {
     static constexpr int row_loads = (Shape::row_floats + 4 * Shape::lanes - 1) / (4 * Shape::lanes);
     LaneRow<Shape, Shape::model> in_z;
     LaneRow<Shape, Shape::part> out;
@@ -31,7 +41,8 @@ public:
     static constexpr int steps = Shape::tile_steps;
     static constexpr int row_at = 0, u_at = row_at + Shape::row_floats, gated_at = u_at + steps * Shape::model,
                          r_at = gated_at + steps * Shape::inner;
-    static constexpr int tile_floats = padded_tile<Shape>(r_at + steps * Shape::lanes);
+    static constexpr int next_u_at = r_at + steps * Shape::lanes;
+    static constexpr int tile_floats = padded_tile<Shape>(next_u_at + (Shape::rotating && !kLast ? steps * Shape::model : 0));
 
     SERPENT_HD FusedOutput(const Group& group, const FusedLayer& layer, std::int64_t chunk, float* tile)
         : Stream(group, layer, chunk, tile) {}
@@ -57,6 +68,7 @@ public:
                 this->decode(t);
             else
                 this->write(t);
+            if constexpr (Shape::rotating && !kLast) project_next(t);
         }
     }
 
@@ -76,9 +88,47 @@ private:
             l.y_at = layer_.y + (span_.begin * S::inner + lane * 4);
             l.row_at = layer_.rows + (span_.begin / steps * S::row_floats + lane * 4);
             const bool there = lane < S::inner && span_.samples > 0;
+            if constexpr (S::rotating) {
+                prepare_rotating(l, lane, there);
+            } else {
+                SERPENT_UNROLL
+                for (int n = 0; n < S::state; ++n)
+                    l.h[n] = there ? chunk_start<S>(layer_, span_.chunk, lane, n, l.rate[S::tied ? 0 : n]) : 0.0f;
+            }
+        });
+    }
+
+    SERPENT_HD void prepare_rotating(Lane& l, int lane, bool there) const {
+        using S = Shape;
+        load_weights(l.turn_t, layer_.weights + S::turn * S::lanes + lane, S::lanes);
+        load_weights(l.turn_s, layer_.weights + (S::turn + S::pairs) * S::lanes + lane, S::lanes);
+        SERPENT_UNROLL
+        for (int m = 0; m < S::pairs; ++m) {
+            l.h[m] = l.h[S::pairs + m] = 0.0f;
+            if (there) rotating_chunk_start<S>(layer_, span_.chunk, lane, m, l.rate[S::tied ? 0 : m], l.h[m], l.h[S::pairs + m]);
+        }
+        if constexpr (!kLast) {
+            const float* const w = layer_.next_weights + lane;
+            l.next_in_x.load(layer_.next_weights, S::in_x, lane);
+            l.next_in_x_bias = w[S::in_x_bias * S::lanes];
+            load_weights(l.next_norm, w + S::norm * S::lanes, S::lanes);
+            load_weights(l.next_shift, w + S::shift * S::lanes, S::lanes);
+        }
+    }
+
+    /// x_in of the next layer, from e.
+    SERPENT_HD void project_next(int t) {
+        this->normalise_by(next_u_at, [](Lane& l) { return l.next_norm; }, [](Lane& l) { return l.next_shift; });
+        group_.sync();
+        group_.each(lane_, [&](int lane, Lane& l) {
+            float x[steps];
             SERPENT_UNROLL
-            for (int n = 0; n < S::state; ++n)
-                l.h[n] = there ? chunk_start<S>(layer_, span_.chunk, lane, n, l.rate[S::tied ? 0 : n]) : 0.0f;
+            for (int i = 0; i < steps; ++i) x[i] = l.next_in_x_bias;
+            dots(l.next_in_x, tile_ + next_u_at, Shape::model, x);
+            float* const to = layer_.next_x_in + (span_.begin + t) * Shape::inner + lane;
+            SERPENT_UNROLL
+            for (int i = 0; i < steps; ++i)
+                if (lane < Shape::inner && i < span_.samples - t) to[i * Shape::inner] = x[i];
         });
     }
 
@@ -119,7 +169,8 @@ private:
                 l.dt_sum += softplus_of_log2(fused(l.dt_scale, dt_rows[i / 4].v[i % 4], l.dt_bias));
                 dt_sums[i] = l.dt_sum;
             }
-            add_left_of_start_state(l, dt_sums, sums);
+            if constexpr (Shape::rotating) add_left_of_turned_state(l, dt_sums, sums);
+            else add_left_of_start_state(l, dt_sums, sums);
             SERPENT_UNROLL
             for (int i = 0; i < steps; ++i)
                 if (lane < Shape::inner) tile_[gated_at + i * Shape::inner + lane] = (l.y[i / 4].v[i % 4] + sums[i]) * silu(z[i]);
@@ -142,6 +193,31 @@ private:
         if constexpr (Shape::tied)
             SERPENT_UNROLL
             for (int i = 0; i < steps; ++i) sums[i] *= exp2_fast(dt_sums[i] * l.rate[0]);
+    }
+
+    /// The same of pairs, whose start states turn from sample to sample; how far they have decayed is left to their sum of dt.
+    SERPENT_HD void add_left_of_turned_state(Lane& l, const float (&dt_sums)[steps], float (&sums)[steps]) const {
+        SERPENT_UNROLL
+        for (int i = 0; i < steps; ++i) {
+            float c[Shape::state], tied_sum = 0.0f;
+            SERPENT_UNROLL
+            for (int n = 0; n < Shape::state; n += 4) {
+                const Float4 four = load4(tile_ + row_at + i * Shape::state + n);
+                SERPENT_UNROLL
+                for (int k = 0; k < 4; ++k) c[n + k] = four.v[k];
+            }
+            SERPENT_UNROLL
+            for (int m = 0; m < Shape::pairs; ++m) {
+                float &re = l.h[m], &im = l.h[Shape::pairs + m];
+                const float before = re;
+                re += fused(l.turn_t[m], re, -l.turn_s[m] * im);
+                im += fused(l.turn_t[m], im, l.turn_s[m] * before);
+                const float read = fused(c[m], re, c[Shape::pairs + m] * im);
+                if (Shape::tied) tied_sum += read;
+                else sums[i] = fused(exp2_fast(dt_sums[i] * l.rate[Shape::tied ? 0 : m]), read, sums[i]);
+            }
+            if (Shape::tied) sums[i] = exp2_fast(dt_sums[i] * l.rate[0]) * tied_sum;
+        }
     }
 
     /// Every lane one output of its part of the channels.

@@ -9,8 +9,18 @@
 
 namespace serpent::kernels::device {
 
+/// What a lane of a rotating layer holds besides.
+template <class Shape, bool kRotating = Shape::rotating>
+struct FusedTurnsLane {};
 template <class Shape>
-struct FusedScanLane : FusedStreamLane<Shape> {
+struct FusedTurnsLane<Shape, true> {
+    float turn_t[Shape::pairs], turn_s[Shape::pairs];
+    const float* x_in_at;                               ///< this lane's, at the chunk's first sample
+    float taps[Shape::conv][Shape::tile_steps];         ///< what the convolution sees of the next tile
+};
+
+template <class Shape>
+struct FusedScanLane : FusedStreamLane<Shape>, FusedTurnsLane<Shape> {
     static constexpr int steps = Shape::tile_steps;
     LaneRow<Shape, Shape::model> in_x;
     LaneRow<Shape, Shape::inner> proj[Shape::rows];
@@ -21,7 +31,8 @@ struct FusedScanLane : FusedStreamLane<Shape> {
 };
 
 template <class Shape, class Group, bool kFirst>
-class FusedScan : FusedStream<Shape, Group, FusedScanLane<Shape>, kFirst> {
+class FusedScan : protected FusedStream<Shape, Group, FusedScanLane<Shape>, kFirst> {
+protected:
     using Stream = FusedStream<Shape, Group, FusedScanLane<Shape>, kFirst>;
     using Stream::group_, Stream::layer_, Stream::span_, Stream::tile_, Stream::lane_;
 
@@ -61,7 +72,7 @@ public:
         leave_history();
     }
 
-private:
+protected:
     SERPENT_HD void prepare() {
         using S = Shape;
         group_.each(lane_, [&](int lane, Lane& l) {

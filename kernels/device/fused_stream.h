@@ -110,13 +110,18 @@ protected:
 
     /// u (4, d_model), at u_at of the tile, from e.
     SERPENT_HD void normalise(int u_at) {
+        normalise_by(u_at, [](Lane& l) { return l.norm; }, [](Lane& l) { return l.shift; });
+    }
+    /// norm(lane), shift(lane): share values each.
+    template <class Norm, class Shift>
+    SERPENT_HD void normalise_by(int u_at, const Norm& norm, const Shift& shift) {
         group_.each(lane_, [&](int, Lane& l) { l.total = squares(l); });
         sample_sum();
         group_.each(lane_, [&](int lane, Lane& l) {
             const float factor = norm_factor(l.total);
             Pack<share> u;
             SERPENT_UNROLL
-            for (int k = 0; k < share; ++k) u.v[k] = fused(l.e[k] * factor, l.norm[k], l.shift[k]);
+            for (int k = 0; k < share; ++k) u.v[k] = fused(l.e[k] * factor, norm(l)[k], shift(l)[k]);
             store<share>(tile_ + u_at + lane * share, u);
         });
     }

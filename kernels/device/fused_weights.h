@@ -3,7 +3,8 @@
 #pragma once
 
 #include "device/fused_layer.h"
-#include "serpent/kernels/live.h"
+#include "reference/rotating_scan.h"
+#include "serpent/kernels/block.h"
 
 #include <cmath>
 #include <vector>
@@ -55,6 +56,11 @@ std::vector<float> pack_fused_layer(const BlockFields<const float*>& w, const fl
         at(Shape::skip, c) = w.D[c];
         for (int n = 0; n < Shape::decays; ++n)
             at(Shape::rate + n, c) = -std::exp(w.A_log[c * Shape::decays + n]) * log2_e;
+        for (int m = 0; m < Shape::pairs; ++m) {
+            const float angle = w.A_imag[c * Shape::pairs + m];
+            const auto turn = reference::Turn<float>::of(static_cast<double>(angle));
+            at(Shape::turn + m, c) = turn.t, at(Shape::turn + Shape::pairs + m, c) = turn.s, at(Shape::angle + m, c) = angle;
+        }
     }
     return packed;
 }

@@ -44,6 +44,16 @@ SERPENT_HD inline float inverse_sqrt(float x) {
 #endif
 }
 
+SERPENT_HD inline float root(float x) {
+#ifdef __CUDA_ARCH__
+    float y;
+    asm("sqrt.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+#else
+    return std::sqrt(x);
+#endif
+}
+
 SERPENT_HD inline float fused(float a, float b, float c) {
 #ifdef __CUDA_ARCH__
     return __fmaf_rn(a, b, c);

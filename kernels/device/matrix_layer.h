@@ -20,7 +20,7 @@ namespace serpent::kernels::device {
 template <int kDModel, int kDInner, int kDState, bool kEmaRule>
 struct MatrixShape {
     static constexpr int model = kDModel, inner = kDInner, state = kDState, conv = 4, lanes = 32, decays = kDState, columns = kDInner * kDState;
-    static constexpr bool tied = false, by_matrix = true;
+    static constexpr bool tied = false, by_matrix = true, rotating = false;
     static constexpr reference::InputRule rule = kEmaRule ? reference::InputRule::ema : reference::InputRule::euler;
     static_assert(kDModel == 16 && kDInner == lanes && kDState % 16 == 0);
 

@@ -155,19 +155,28 @@ SERPENT_HD void rms_norm_backward(const Team& team, int channels, Index steps, c
     });
 }
 
-/// Sample t of a signal that begins with a history of `before` samples, [before][channels], oldest first.
-SERPENT_HD inline float with_history(ConstRows x, const float* history, int before, int channels, int c, Index t) {
-    return t >= 0 ? x(c, t) : history[(before + t) * channels + c];
-}
+/// The input of a convolution over time: rows, of which `before` samples lie in front of the first, and what was still before
+/// those: a history of `history_samples`, [history_samples][channels], oldest first.
+struct ConvInput {
+    ConstRows x;
+    const float* history;
+    int channels, taps, dilation;
+    Index before = 0;
 
-/// y[c][t] = bias[c] + sum_k w[c][k] x[c][t - (taps - 1) + k], then s = silu(y).
+    SERPENT_HD int history_samples() const { return (taps - 1) * dilation; }
+    SERPENT_HD float operator()(int c, Index t) const {
+        return t >= -before ? x(c, t) : history[(history_samples() + t + before) * channels + c];
+    }
+    /// What tap k sees at time t.
+    SERPENT_HD float tap(int c, Index t, int k) const { return (*this)(c, t - Index{taps - 1 - k} * dilation); }
+};
+
+/// y[c][t] = bias[c] + sum_k w[c][k] x[c][t - (taps - 1 - k) dilation], then s = silu(y).
 template <class Team>
-SERPENT_HD void conv_silu(const Team& team, int channels, int taps, Index steps, const float* w, const float* bias, ConstRows x,
-                          const float* history, Rows y, Rows s) {
-    each_sample(team, channels, steps, [&](int c, Index t) {
+SERPENT_HD void conv_silu(const Team& team, Index steps, const float* w, const float* bias, const ConvInput& x, Rows y, Rows s) {
+    each_sample(team, x.channels, steps, [&](int c, Index t) {
         float sum = bias[c];
-        for (int k = 0; k < taps; ++k)
-            sum = fused(w[c * taps + k], with_history(x, history, taps - 1, channels, c, t - (taps - 1) + k), sum);
+        for (int k = 0; k < x.taps; ++k) sum = fused(w[c * x.taps + k], x.tap(c, t, k), sum);
         y(c, t) = sum;
         s(c, t) = silu(sum);
     });
@@ -175,24 +184,23 @@ SERPENT_HD void conv_silu(const Team& team, int channels, int taps, Index steps,
 
 /// dx of a convolution whose output's later samples, beyond steps, have no gradient.
 template <class Team>
-SERPENT_HD void conv_backward(const Team& team, int channels, int taps, Index steps, const float* w, ConstRows dy, Rows dx) {
+SERPENT_HD void conv_backward(const Team& team, int channels, int taps, int dilation, Index steps, const float* w, ConstRows dy, Rows dx) {
     each_sample(team, channels, steps, [&](int c, Index t) {
         float sum = 0.0f;
         for (int k = 0; k < taps; ++k) {
-            const Index later = t + taps - 1 - k;
+            const Index later = t + Index{taps - 1 - k} * dilation;
             if (later < steps) sum = fused(w[c * taps + k], dy(c, later), sum);
         }
         dx(c, t) = sum;
     });
 }
 
-/// The history behind the last sample. history_out may not be history_in.
+/// The history behind sample `steps`. history_out may not be the input's.
 template <class Team>
-SERPENT_HD void advance_history(const Team& team, int channels, int taps, Index steps, ConstRows x, const float* history_in,
-                                float* history_out) {
-    each_item(team, Index{taps - 1} * channels, [&](Index i) {
-        const int k = static_cast<int>(i / channels), c = static_cast<int>(i % channels);
-        history_out[i] = with_history(x, history_in, taps - 1, channels, c, steps - (taps - 1) + k);
+SERPENT_HD void advance_history(const Team& team, Index steps, const ConvInput& x, float* history_out) {
+    each_item(team, Index{x.history_samples()} * x.channels, [&](Index i) {
+        const int k = static_cast<int>(i / x.channels), c = static_cast<int>(i % x.channels);
+        history_out[i] = x(c, steps - x.history_samples() + k);
     });
 }
 

@@ -3,21 +3,14 @@
 // CPU trainer (SegmentGradient), which the tests compare it with.
 #pragma once
 
-#include "device/workspace.h"
+#include "device/fir.h"
+#include "device/silence.h"
 
 #include <cmath>
 
 namespace serpent::kernels::device {
 
 inline constexpr int segment_chunk = 8;  ///< samples whose states the backward pass computes again together
-
-/// What every lane shares.
-struct SegmentModel {
-    Shape shape;
-    Parameters<const float> weights;
-    const float* rates;      ///< A log2(e) of every layer
-    const float* positions;  ///< of the controls in [-1, 1], [takes][n_controls]; null without controls
-};
 
 struct SegmentLossWeights {
     float plain = 0, emphasised = 0;  ///< factors of the squared errors: an ESR over the whole batch
@@ -33,9 +26,8 @@ struct LaneJob {
 
 /// What a lane keeps from segment to segment.
 struct LaneMemory {
-    float *history, *h;            ///< [n_layers][d_conv - 1][d_inner], [n_layers][d_inner][d_state]
-    float *history_end, *h_end;    ///< the same behind the segment; the caller swaps them
-    float* previous_error;         ///< [channels]
+    StatePointers<float> start, end;  ///< end: behind the segment; the caller swaps them
+    float* previous_error;            ///< [channels]
 };
 
 struct SegmentWorkspace {
@@ -43,6 +35,9 @@ struct SegmentWorkspace {
     Rows u_f;
     float* r_f;
     Rows out, error, dout, de;
+    Rows dry, filtered, dfiltered;       ///< of fir_in: with room in front; its answer, and that one's gradient, with room behind
+    Rows unfiltered, dunfiltered;        ///< of fir_out: with room in front; the gradient behind it
+    float *fir_partial;
     float *states, *film, *dfilm, *hidden;
     Index states_per_layer;
     LayerRows rows;
@@ -56,9 +51,25 @@ SERPENT_HD inline SegmentWorkspace carve_segment(Carver& carver, const Shape& s,
     w.r_f = carver.take(capacity);
     w.out = carver.rows(s.channels, capacity);
     w.error = carver.rows(s.channels, capacity);
-    w.dout = carver.rows(s.channels, capacity);
+    w.dout = carver.rows(s.channels, capacity + fir_room(s.fir_out));
     w.de = carver.rows(s.d_model, capacity);
-    w.states_per_layer = chunk_count(capacity, segment_chunk) * s.state_floats();
+    const auto behind_room = [&](int taps) {
+        const Index room = fir_room(taps);
+        Rows rows = carver.rows(s.channels, room + capacity + 32);
+        if (rows.data) rows.data += room;
+        return rows;
+    };
+    if (s.fir_in > 0) {
+        w.dry = behind_room(s.fir_in);
+        w.filtered = carver.rows(s.channels, capacity);
+        w.dfiltered = carver.rows(s.channels, capacity + fir_room(s.fir_in));
+    }
+    if (s.fir_out > 0) {
+        w.unfiltered = behind_room(s.fir_out);
+        w.dunfiltered = carver.rows(s.channels, capacity);
+    }
+    w.fir_partial = carver.take(Index{s.channels} * larger(s.fir_in, s.fir_out) * sum_parts);
+    w.states_per_layer = chunk_count(capacity, segment_chunk) * s.columns;
     w.states = carver.take(w.states_per_layer * s.n_layers);
     w.film = carver.take(2 * Index{s.n_layers} * s.d_model);
     w.dfilm = carver.take(2 * Index{s.n_layers} * s.d_model);
@@ -78,15 +89,17 @@ public:
     /// Predictions in the workspace's out.
     SERPENT_HD void forward() const {
         if (s_.n_controls > 0) film_forward();
-        if (job_.begins) start_from_silence();
+        if (job_.begins) each_item(team_, s_.channels, [&](Index c) { memory_.previous_error[c] = 0.0f; });
+        if (job_.begins) SilencePass(team_, m_, memory_.start, w_.film, w_.rows, w_.de).run();
+        if (s_.fir_in > 0) filter_input();
         linear<false>(team_, linear_map(p_.at(p_.model.encoder_weight), p_.at(p_.model.encoder_bias), s_.channels, s_.d_model),
                       steps_, dry(), stream(0));
         team_.sync();
         for (int l = 0; l < s_.n_layers; ++l) {
             const auto pass = layer(l);
             pass.inputs(stream(l), history(l));
-            advance_history(team_, s_.d_inner, s_.d_conv, steps_, w_.rows.x_in, history(l), memory_.history_end + l * s_.history_floats());
-            pass.scan_starts(states(l), memory_.h + l * s_.state_floats(), memory_.h_end + l * s_.state_floats());
+            advance_history(team_, steps_, pass.conv_input(history(l)), memory_.end.conv + p_.layers[l].history);
+            pass.scan_starts(states(l), memory_.start.h + p_.layers[l].h, memory_.end.h + p_.layers[l].h);
             pass.outputs(states(l), stream(l), stream(l + 1));
         }
         decode();
@@ -130,20 +143,22 @@ public:
         }
         linear_gradient_parts(team_, s_.channels, s_.d_model, steps_, w_.de, dry(), w_.rows.partial);
         if (s_.n_controls > 0) film_backward(g);
+        if (s_.fir_in > 0) filter_input_backward(g);
         team_.sync();
         linear_gradient_sums(team_, s_.channels, s_.d_model, w_.rows.partial, g.at(p_.model.encoder_weight), g.at(p_.model.encoder_bias));
     }
 
 private:
-    SERPENT_HD ConstRows dry() const { return {job_.dry, job_.stride}; }
+    /// What encoder and skip see.
+    SERPENT_HD ConstRows dry() const { return s_.fir_in > 0 ? ConstRows{w_.filtered.data, w_.filtered.stride} : ConstRows{job_.dry, job_.stride}; }
+    /// What decoder and skip give, and its gradient.
+    SERPENT_HD Rows answer() const { return s_.fir_out > 0 ? w_.unfiltered : w_.out; }
+    SERPENT_HD Rows danswer() const { return s_.fir_out > 0 ? w_.dunfiltered : w_.dout; }
     SERPENT_HD Rows stream(int l) const { return w_.e.from(Index{l} * s_.d_model); }
     SERPENT_HD float* states(int l) const { return w_.states + l * w_.states_per_layer; }
-    SERPENT_HD const float* history(int l) const { return memory_.history + l * s_.history_floats(); }
-    SERPENT_HD FilmRows film(int l) const {
-        const float* scale = s_.n_controls > 0 ? w_.film + 2 * l * s_.d_model : nullptr;
-        return {scale, scale ? scale + s_.d_model : nullptr};
-    }
-    SERPENT_HD LayerPass<segment_chunk, Team> layer(int l) const { return {team_, s_, p_, m_.rates, l, film(l), steps_, w_.rows}; }
+    SERPENT_HD const float* history(int l) const { return memory_.start.conv + p_.layers[l].history; }
+    SERPENT_HD FilmRows film(int l) const { return film_of_layer(w_.film, s_, l); }
+    SERPENT_HD LayerPass<segment_chunk, Team> layer(int l) const { return {team_, p_, m_.constants, l, film(l), steps_, w_.rows}; }
 
     SERPENT_HD void decode() const {
         const Rows e = stream(s_.n_layers);
@@ -151,20 +166,66 @@ private:
         if (norm_f) rms_norm(team_, s_.d_model, steps_, norm_f, nullptr, nullptr, e, w_.u_f, w_.r_f);
         team_.sync();
         linear<false>(team_, linear_map(p_.at(p_.model.decoder_weight), p_.at(p_.model.decoder_bias), s_.d_model, s_.channels),
-                      steps_, norm_f ? w_.u_f : e, w_.out);
+                      steps_, norm_f ? w_.u_f : e, answer());
         team_.sync();
         if (const float* skip = p_.at(p_.model.skip))
-            each_sample(team_, s_.channels, steps_, [&](int c, Index t) { w_.out(c, t) = fused(skip[c], dry()(c, t), w_.out(c, t)); });
+            each_sample(team_, s_.channels, steps_, [&](int c, Index t) { answer()(c, t) = fused(skip[c], dry()(c, t), answer()(c, t)); });
+        team_.sync();
+        if (s_.fir_out > 0) filter_output();
+    }
+
+    /// Ends with sync(), as the other three.
+    SERPENT_HD void filter_input() const {
+        begin_fir(team_, s_.channels, s_.fir_in, steps_, {job_.dry, job_.stride}, memory_.start.fir_in, w_.dry);
+        team_.sync();
+        fir<false>(team_, s_.channels, s_.fir_in, steps_, p_.at(p_.model.fir_in), w_.dry, w_.filtered);
+        advance_fir(team_, s_.channels, s_.fir_in, steps_, w_.dry, memory_.end.fir_in);
+        team_.sync();
+    }
+
+    SERPENT_HD void filter_output() const {
+        begin_fir(team_, s_.channels, s_.fir_out, steps_, w_.unfiltered, memory_.start.fir_out, w_.unfiltered);
+        team_.sync();
+        fir<false>(team_, s_.channels, s_.fir_out, steps_, p_.at(p_.model.fir_out), w_.unfiltered, w_.out);
+        advance_fir(team_, s_.channels, s_.fir_out, steps_, w_.unfiltered, memory_.end.fir_out);
+        team_.sync();
+    }
+
+    SERPENT_HD void filter_output_backward(const Parameters<float>& g) const {
+        end_fir(team_, s_.channels, s_.fir_out, steps_, w_.dout);
+        team_.sync();
+        fir<true>(team_, s_.channels, s_.fir_out, steps_, p_.at(p_.model.fir_out), w_.dout, w_.dunfiltered);
+        fir_gradient_parts(team_, s_.channels, s_.fir_out, steps_, w_.dout, w_.unfiltered, w_.fir_partial);
+        team_.sync();
+        fir_gradient_sums(team_, s_.channels, s_.fir_out, w_.fir_partial, g.at(p_.model.fir_out));
+        team_.sync();
+    }
+
+    SERPENT_HD void filter_input_backward(const Parameters<float>& g) const {
+        const float* encoder = p_.at(p_.model.encoder_weight);
+        const float* skip = p_.at(p_.model.skip);
+        each_sample(team_, s_.channels, steps_, [&](int c, Index t) {
+            float sum = skip ? skip[c] * danswer()(c, t) : 0.0f;
+            for (int m = 0; m < s_.d_model; ++m) sum = fused(encoder[m * s_.channels + c], w_.de(m, t), sum);
+            w_.dfiltered(c, t) = sum;
+        });
+        end_fir(team_, s_.channels, s_.fir_in, steps_, w_.dfiltered);
+        team_.sync();
+        fir_gradient_parts(team_, s_.channels, s_.fir_in, steps_, w_.dfiltered, w_.dry, w_.fir_partial);
+        team_.sync();
+        fir_gradient_sums(team_, s_.channels, s_.fir_in, w_.fir_partial, g.at(p_.model.fir_in));
         team_.sync();
     }
 
     SERPENT_HD void decode_backward(const Parameters<float>& g) const {
+        if (s_.fir_out > 0) filter_output_backward(g);
+        const Rows dout = danswer();
         const Rows e = stream(s_.n_layers), du = w_.rows.du;
         const float* norm_f = p_.at(p_.model.norm_f);
-        linear_gradient_parts(team_, s_.d_model, s_.channels, steps_, w_.dout, norm_f ? w_.u_f : e, w_.rows.partial);
+        linear_gradient_parts(team_, s_.d_model, s_.channels, steps_, dout, norm_f ? w_.u_f : e, w_.rows.partial);
         sum_in_parts(team_, s_.channels, steps_, w_.rows.partial2,
-                     [&](Index c, Index t) { return dry()(c, t) * w_.dout(c, t); });
-        linear<false>(team_, transposed_map(p_.at(p_.model.decoder_weight), s_.d_model, s_.channels), steps_, w_.dout, norm_f ? du : w_.de);
+                     [&](Index c, Index t) { return dry()(c, t) * dout(c, t); });
+        linear<false>(team_, transposed_map(p_.at(p_.model.decoder_weight), s_.d_model, s_.channels), steps_, dout, norm_f ? du : w_.de);
         if (norm_f) each_sample(team_, s_.d_model, steps_, [&](int c, Index t) { w_.de(c, t) = 0.0f; });
         team_.sync();
         linear_gradient_sums(team_, s_.d_model, s_.channels, w_.rows.partial, g.at(p_.model.decoder_weight), g.at(p_.model.decoder_bias));
@@ -195,7 +256,7 @@ private:
         team_.sync();
         const int both = 2 * s_.d_model;
         each_item(team_, Index{s_.n_layers} * both, [&](Index i) {
-            const BlockFields<int>& at = p_.layers[i / both];
+            const BlockFields<int>& at = p_.layers[i / both].at;
             const Index row = i % both;
             float sum = p_.at(at.film_bias)[row] + (row < s_.d_model ? 1.0f : 0.0f);
             for (int j = 0; j < film_hidden; ++j) sum = fused(p_.at(at.film_weight)[row * film_hidden + j], w_.hidden[j], sum);
@@ -208,7 +269,7 @@ private:
     SERPENT_HD void film_backward(const Parameters<float>& g) const {
         const int both = 2 * s_.d_model;
         each_item(team_, Index{s_.n_layers} * both, [&](Index i) {
-            const BlockFields<int>& at = p_.layers[i / both];
+            const BlockFields<int>& at = p_.layers[i / both].at;
             const Index row = i % both;
             g.at(at.film_bias)[row] = w_.dfilm[i];
             for (int j = 0; j < film_hidden; ++j) g.at(at.film_weight)[row * film_hidden + j] = w_.dfilm[i] * w_.hidden[j];
@@ -216,60 +277,11 @@ private:
         each_item(team_, film_hidden, [&](Index j) {
             float sum = 0.0f;
             for (Index i = 0; i < Index{s_.n_layers} * both; ++i)
-                sum = fused(p_.at(p_.layers[i / both].film_weight)[i % both * film_hidden + j], w_.dfilm[i], sum);
+                sum = fused(p_.at(p_.layers[i / both].at.film_weight)[i % both * film_hidden + j], w_.dfilm[i], sum);
             const float slope = sum * (1.0f - w_.hidden[j] * w_.hidden[j]);
             g.at(p_.model.film_hidden_bias)[j] = slope;
             for (int i = 0; i < s_.n_controls; ++i) g.at(p_.model.film_hidden_weight)[j * s_.n_controls + i] = slope * position(i);
         });
-    }
-
-    /// The state that silence leads to, layer by layer: one sample stands for all. Ends with sync().
-    SERPENT_HD void start_from_silence() const {
-        const Rows e = w_.de;  // not in use yet
-        each_item(team_, s_.d_model, [&](Index c) { e(c, 0) = p_.at(p_.model.encoder_bias)[c]; });
-        each_item(team_, s_.channels, [&](Index c) { memory_.previous_error[c] = 0.0f; });
-        team_.sync();
-        for (int l = 0; l < s_.n_layers; ++l) silence_layer(l, e);
-    }
-
-    SERPENT_HD void silence_layer(int l, Rows e) const {
-        const BlockFields<int>& at = p_.layers[l];
-        const LayerRows& r = w_.rows;
-        const int d = s_.d_inner, dm = s_.d_model, taps = s_.d_conv, N = s_.d_state;
-        const Rows both{r.dB_terms.data, 1};  // 2 d_inner values, one after the other
-        float* const past = memory_.history + l * s_.history_floats();
-        float* const h = memory_.h + l * s_.state_floats();
-        rms_norm(team_, dm, 1, p_.at(at.norm), film(l).scale, film(l).shift, e, r.u, r.r);
-        team_.sync();
-        linear<false>(team_, linear_map(p_.at(at.in_proj), p_.at(at.in_proj_bias), dm, 2 * d), 1, r.u, both);
-        team_.sync();
-        each_item(team_, d, [&](Index c) {
-            const float x = both(c, 0);
-            float sum = p_.at(at.conv_bias)[c];
-            for (int k = 0; k < taps; ++k) sum = fused(p_.at(at.conv_weight)[c * taps + k], x, sum);
-            for (int k = 0; k + 1 < taps; ++k) past[k * d + c] = x;
-            r.x(c, 0) = silu(sum);
-        });
-        team_.sync();
-        linear<false>(team_, linear_map(p_.at(at.x_proj), p_.at(at.x_proj_bias), d, s_.x_proj_rows()), 1, r.x, r.dbc);
-        team_.sync();
-        each_item(team_, d, [&](Index c) {
-            float sum = p_.at(at.dt_proj_bias)[c];
-            for (int i = 0; i < s_.dt_rank; ++i) sum = fused(p_.at(at.dt_proj)[c * s_.dt_rank + i], r.dbc(i, 0), sum);
-            const float dt = softplus(sum), x = r.x(c, 0);
-            float y = p_.at(at.D)[c] * x;
-            for (int n = 0; n < N; ++n) {
-                const float rate = m_.rates[l * s_.decays() + (s_.tied ? c : c * N + n)];
-                const float q = decay(dt * rate), input = r.dbc(s_.dt_rank + n, 0) * x;
-                const float fixed = s_.ema ? input : q < 0.0f ? -dt * input / q : -input / (rate * 0.693147181f);
-                h[c * N + n] = fixed;
-                y = fused(r.dbc(s_.dt_rank + N + n, 0), fixed, y);
-            }
-            r.gated(c, 0) = y * silu(both(d + c, 0));
-        });
-        team_.sync();
-        linear<true>(team_, linear_map(p_.at(at.out_proj), p_.at(at.out_proj_bias), d, dm), 1, r.gated, e);
-        team_.sync();
     }
 
     const Team& team_;

@@ -27,14 +27,14 @@ SERPENT_HD inline Index larger(Index a, Index b) { return a > b ? a : b; }
 
 /// Rows for `capacity` samples (a multiple of 4); those of the backward pass only where wanted.
 SERPENT_HD inline LayerRows carve_layer_rows(Carver& carver, const Shape& s, Index capacity, int chunk, bool backward) {
-    const Index d = s.d_inner, columns = s.state_floats(), chunks = chunk_count(capacity, chunk);
+    const Index d = s.d_inner, columns = s.columns, chunks = chunk_count(capacity, chunk);
     LayerRows r{};
     r.u = carver.rows(s.d_model, capacity);
     r.x_in = carver.rows(d, capacity);
     r.z = carver.rows(d, capacity);
     r.x_conv = carver.rows(d, capacity);
     r.x = carver.rows(d, capacity);
-    r.dbc = carver.rows(s.x_proj_rows(), capacity);
+    r.dbc = carver.rows(s.x_proj_rows, capacity);
     r.dt = carver.rows(d, capacity);
     r.y = carver.rows(d, capacity);
     r.gated = carver.rows(d, capacity);
@@ -47,17 +47,17 @@ SERPENT_HD inline LayerRows carve_layer_rows(Carver& carver, const Shape& s, Ind
     r.dz = carver.rows(d, capacity);
     r.dx = carver.rows(d, capacity);
     r.ddt = carver.rows(d, capacity);
-    r.ddbc = carver.rows(s.x_proj_rows(), capacity);
+    r.ddbc = carver.rows(s.x_proj_rows, capacity);
     r.dx_in = carver.rows(d, capacity);
     r.du = carver.rows(s.d_model, capacity);
     r.dB_terms = carver.rows(columns, capacity);
     r.dC_terms = carver.rows(columns, capacity);
     r.adjoint = carver.take(chunks * columns);
     r.dA_terms = carver.take(chunks * columns);
-    const Index in_proj = (s.d_model + 1) * d, out_proj = (d + 1) * s.d_model, x_proj = (d + 1) * s.x_proj_rows();
+    const Index in_proj = (s.d_model + 1) * d, out_proj = (d + 1) * s.d_model, x_proj = (d + 1) * s.x_proj_rows;
     const Index ends = (Index{s.channels} + 1) * larger(s.d_model, 1) + (Index{s.d_model} + 1) * s.channels;
-    r.partial = carver.take(sum_parts * larger(larger(in_proj, out_proj), larger((s.dt_rank + 1) * d, ends)));
-    r.partial2 = carver.take(sum_parts * larger(larger(in_proj, x_proj), ends));
+    r.partial = carver.take(sum_parts * larger(larger(larger(in_proj, out_proj), larger((s.dt_rank + 1) * d, ends)), columns));
+    r.partial2 = carver.take(sum_parts * larger(larger(larger(in_proj, x_proj), ends), columns));
     r.partial3 = carver.take(sum_parts * larger(d * (s.d_conv + 1), 2 * larger(s.d_model, s.channels)));
     return r;
 }

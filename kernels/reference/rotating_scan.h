@@ -42,12 +42,12 @@ template <class T>
 struct Turn {
     T t, s;
 
-    static Turn exactly(double w) {
+    SERPENT_HD static Turn exactly(double w) {
         const double half = std::sin(0.5 * w);
         return {static_cast<T>(-2 * half * half), static_cast<T>(std::sin(w))};
     }
     /// Rounded so that (1 + t)^2 + s^2 <= 1: towards the inside where it would be longer.
-    static Turn of(double w) {
+    SERPENT_HD static Turn of(double w) {
         Turn turn = exactly(w);
         const auto excess = [&] { return 2 * double(turn.t) + double(turn.t) * double(turn.t) + double(turn.s) * double(turn.s); };
         while (excess() > 0) {

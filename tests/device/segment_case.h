@@ -39,7 +39,7 @@ struct SegmentCase {
             for (const Control& k : config.controls) values.push_back(static_cast<float>(random.uniform(k.min, k.max)));
             State state = silence_state(model, values);
             if (!from_silence)
-                for (auto* part : {&state.conv, &state.h})
+                for (auto* part : {&state.conv, &state.h, &state.fir_in, &state.fir_out})
                     for (float& v : *part) v += static_cast<float>(random.uniform(-0.3, 0.3));
             start.push_back(state);
             unscored[lane] = lane % 3 == 0 ? static_cast<int>(lane) : 0;
@@ -52,6 +52,10 @@ struct Answer {
     double loss = 0;
     std::vector<float> gradient, end, error;
 };
+
+inline void append_state(std::vector<float>& to, const State& state) {
+    for (const auto* part : {&state.conv, &state.h, &state.fir_in, &state.fir_out}) to.insert(to.end(), part->begin(), part->end());
+}
 
 inline SegmentLoss loss_of(const SegmentCase& c) {
     SegmentLoss loss;
@@ -95,8 +99,7 @@ inline Answer on_cpu(SegmentCase& c, double mrstft_weight = 0) {
             FilmGradient(c.model).add(segment.film_gradients(), static_cast<int>(lane), c.controls[lane], a.gradient);
     for (std::size_t lane = 0; lane < lanes_used; ++lane) {
         const State end = segment.state.lane(static_cast<int>(lane), config);
-        a.end.insert(a.end.end(), end.conv.begin(), end.conv.end());
-        a.end.insert(a.end.end(), end.h.begin(), end.h.end());
+        append_state(a.end, end);
         for (int ch = 0; ch < config.channels; ++ch)
             a.error.push_back(segment.previous_error[lanes::lane_floats(static_cast<std::size_t>(ch)) + lane]);
     }
@@ -118,6 +121,22 @@ inline ModelConfig preset(int d_model, int expand, int d_state, int layers, Deca
     c.d_model = d_model, c.expand = expand, c.d_state = d_state, c.n_layers = layers, c.a = a, c.b_bar = b_bar;
     c.skip = true;
     return c;
+}
+
+/// Models with blocks of other kinds, dilations and filters at the ends.
+inline std::vector<std::pair<std::string, ModelConfig>> block_cases() {
+    using enum BlockKind;
+    ModelConfig winner = preset(8, 1, 4, 6, DecayShape::full, BBar::euler);
+    winner.blocks = {rotating}, winner.dilations = {1, 3, 9, 27, 81, 243}, winner.fir_in = 64, winner.fir_out = 256;
+    ModelConfig tied = preset(5, 2, 6, 2, DecayShape::tied, BBar::euler);
+    tied.blocks = {rotating}, tied.dilations = {2}, tied.channels = 2, tied.fir_in = 7, tied.fir_out = 13, tied.dt_rank = 2;
+    ModelConfig mixed = preset(6, 1, 4, 3, DecayShape::full, BBar::ema);
+    mixed.blocks = {selective, rotating, time_invariant}, mixed.dilations = {1, 2, 5}, mixed.fir_out = 1, mixed.skip = false;
+    ModelConfig dilated = preset(8, 2, 4, 2, DecayShape::tied, BBar::ema);
+    dilated.dilations = {4, 30}, dilated.fir_in = 9, dilated.final_norm = false;
+    ModelConfig still = preset(8, 1, 8, 2, DecayShape::full, BBar::euler);
+    still.blocks = {time_invariant}, still.d_conv = 1;
+    return {{"winner", winner}, {"tied rotating", tied}, {"mixed", mixed}, {"dilated", dilated}, {"time-invariant", still}};
 }
 
 } // namespace serpent::test

@@ -4,7 +4,9 @@
 #include "gpu.h"
 #include "golden_file.h"
 #include "model/example_model.h"
+#include "device/segment_case.h"
 #include "random.h"
+#include "reference_model.h"
 #include "reference/output_bound.h"
 #include "serpent/kernels/device_render.h"
 #include "serpent/render.h"
@@ -48,6 +50,9 @@ DeviceRenderer make(const Model& model, const DeviceRenderOptions& options) {
             f.shift.empty() ? nullptr : f.shift.data(), options};
 }
 
+kernels::StatePointers<float> pointers(State& s) { return {s.conv.data(), s.h.data(), s.fir_in.data(), s.fir_out.data()}; }
+kernels::StatePointers<const float> pointers(const State& s) { return {s.conv.data(), s.h.data(), s.fir_in.data(), s.fir_out.data()}; }
+
 Channels render(const Signal& s, const DeviceRenderOptions& options, const std::vector<std::size_t>& calls) {
     DeviceRenderer renderer = make(*s.model, options);
     Channels out = s.in;
@@ -63,7 +68,7 @@ Channels render(const Signal& s, const DeviceRenderOptions& options, const std::
 }
 
 /// docs/architecture.md, numerics: the budget for float32 everywhere.
-void check_close(const Channels& expected, const Channels& got) {
+void check_audio(const Channels& expected, const Channels& got) {
     REQUIRE(expected.size() == got.size());
     for (std::size_t c = 0; c < expected.size(); ++c) {
         const Distance d = distance(expected[c], got[c]);
@@ -72,108 +77,23 @@ void check_close(const Channels& expected, const Channels& got) {
     }
 }
 
+/// Noise through a model of any blocks, and what float64 answers.
+Signal with_blocks(const ModelConfig& config, std::size_t samples) {
+    Signal s{std::make_shared<Model>(random_model(config, true, 2000.0)), {}, {}};
+    Random random(9);
+    const std::size_t channels = static_cast<std::size_t>(config.channels);
+    for (std::size_t c = 0; c < channels; ++c) s.in.push_back(random.vector<float>(samples, -0.5, 0.5));
+    std::vector<float> interleaved(samples * channels);
+    for (std::size_t i = 0; i < interleaved.size(); ++i) interleaved[i] = s.in[i % channels][i / channels];
+    const std::vector<double> out = ReferenceModel(*s.model).process(interleaved);
+    s.expected.resize(channels);
+    for (std::size_t i = 0; i < out.size(); ++i) s.expected[i % channels].push_back(static_cast<float>(out[i]));
+    return s;
+}
+
 constexpr std::size_t whole = std::size_t{1} << 30;
 
 } // namespace
-
-TEST_CASE("the GPU answers the golden models, fused and not") {
-    if (!gpu()) return;
-    for (const char* name : {"mamba_reference_16_32_16_4", "tied_ema_8_16_4_4", "slow_ema_8_16_8_2", "odd_widths_5_10_3_3",
-                             "stereo_6_12_4_2", "film_8_16_4_2", "tied_euler_8_16_4_2", "f16_8_8_4_3", "bf16_8_8_4_3"}) {
-        const Signal s = golden(name);
-        for (const bool fused : {true, false}) {
-            CAPTURE(name, fused);
-            check_close(s.expected, render(s, {.fused = fused}, {whole}));
-            for (const int chunk : {16, 32, 100, 512}) check_close(s.expected, render(s, {.chunk = chunk, .fused = fused}, {whole}));
-            check_close(s.expected, render(s, {.fused = fused}, {1, 2, 3, 31, 32, 33, 2047, 2049, 0, 5}));
-            check_close(s.expected, render(s, {.block_samples = 16384, .fused = fused}, {whole}));
-        }
-    }
-}
-
-TEST_CASE("narrow widths and a public checkpoint's have fused kernels") {
-    if (!gpu()) return;
-    CHECK(make(*golden("tied_ema_8_16_4_4").model, {}).fused());
-    CHECK(make(*golden("slow_ema_8_16_8_2").model, {}).fused());
-    CHECK(make(*golden("mamba_reference_16_32_16_4").model, {}).fused());
-    CHECK_FALSE(make(*golden("odd_widths_5_10_3_3").model, {}).fused());
-}
-
-TEST_CASE("two renders on the GPU are the same bits, whatever the number of blocks in flight") {
-    if (!gpu()) return;
-    const Signal s = golden("slow_ema_8_16_8_2");
-    CHECK(render(s, {.block_samples = 16384, .chunk = 64}, {whole}) == render(s, {.block_samples = 16384, .chunk = 64}, {whole}));
-    CHECK(render(s, {.fused = false}, {whole}) == render(s, {.fused = false}, {whole}));
-}
-
-TEST_CASE("the GPU's answer to a long signal is the CPU's") {
-    if (!gpu()) return;
-    Signal s = golden("tied_ema_8_16_4_4");
-    Random random(3);
-    for (const std::size_t n : {std::size_t{1}, std::size_t{31}, std::size_t{32}, std::size_t{33}, std::size_t{2047}, std::size_t{2049},
-                                std::size_t{1'000'003}}) {
-        s.in = {random.vector<float>(n, -0.5, 0.5)};
-        Renderer cpu(s.model, {.initial_state = InitialState::zero});
-        s.expected = s.in;
-        float* io[] = {s.expected[0].data()};
-        cpu.process(io, io, n);
-        CAPTURE(n);
-        for (const bool fused : {true, false}) check_close(s.expected, render(s, {.fused = fused}, {whole}));
-    }
-}
-
-TEST_CASE("the fused kernels take several channels and any number of layers") {
-    if (!gpu()) return;
-    ModelConfig config;
-    config.d_model = 8, config.expand = 1, config.d_state = 4, config.dt_rank = 1, config.b_bar = BBar::ema, config.channels = 2;
-    config.skip = true;
-    for (const int layers : {1, 2, 3}) {
-        config.n_layers = layers;
-        Signal s{std::make_shared<Model>(random_model(config)), {}, {}};
-        REQUIRE(make(*s.model, {}).fused());
-        Random random(5);
-        for (int c = 0; c < 2; ++c) s.in.push_back(random.vector<float>(5003, -0.5, 0.5));
-        s.expected = s.in;
-        Renderer cpu(s.model, {.initial_state = InitialState::zero});
-        float* io[] = {s.expected[0].data(), s.expected[1].data()};
-        cpu.process(io, io, 5003);
-        CAPTURE(layers);
-        check_close(s.expected, render(s, {}, {whole}));
-        check_close(s.expected, render(s, {.chunk = 16}, {1, 2, 3, 31, 2047}));
-    }
-}
-
-TEST_CASE("the GPU bounds what a model trained at a lower level puts out") {
-    if (!gpu()) return;
-    for (const char* name : {"tied_ema_8_16_4_4", "stereo_6_12_4_2"})
-        for (const bool fused : {true, false}) {
-            CAPTURE(name, fused);
-            Signal s = golden(name);
-            float peak = 0;
-            for (const auto& channel : s.expected)
-                for (const float y : channel) peak = std::max(peak, std::abs(y));
-            Model model = *s.model;
-            model.config.output_peak = peak / 4;
-            s.model = std::make_shared<Model>(std::move(model));
-            const reference::OutputBound<float> bound(peak / 4);
-            for (auto& channel : s.expected)
-                for (float& y : channel) y = bound(y);
-            check_close(s.expected, render(s, {.fused = fused}, {whole}));
-            check_close(s.expected, render(s, {.block_samples = 16384, .fused = fused}, {1, 2, 3, 31, 2047}));
-            DeviceRenderer renderer = make(*s.model, {.fused = fused});
-            const std::size_t n = std::min<std::size_t>(s.in[0].size(), 1000), channels = s.in.size();
-            std::vector<float> flat;
-            for (const auto& channel : s.in) flat.insert(flat.end(), channel.begin(), channel.begin() + std::ptrdiff_t(n));
-            kernels::DeviceBuffer in(n * channels), out(n * channels);
-            in.upload(flat.data(), flat.size());
-            renderer.process(in, out, n);
-            out.download(flat.data(), flat.size());
-            for (std::size_t c = 0; c < channels; ++c) {
-                Channels expected{{s.expected[c].begin(), s.expected[c].begin() + std::ptrdiff_t(n)}};
-                check_close(expected, {{flat.begin() + std::ptrdiff_t(c * n), flat.begin() + std::ptrdiff_t((c + 1) * n)}});
-            }
-        }
-}
 
 namespace {
 
@@ -202,8 +122,8 @@ Channels render_mixed(const Signal& s, const DeviceRenderOptions& options, const
             renderer.process(io.data(), io.data(), n);
         }
         if (state_every > 0 && i % state_every == 0) {  // out and in again: that of the call before, whole
-            renderer.get_state(state.conv.data(), state.h.data());
-            renderer.set_state(state.conv.data(), state.h.data());
+            renderer.get_state(pointers(state));
+            renderer.set_state(pointers(std::as_const(state)));
         }
         at += n;
     }
@@ -213,6 +133,125 @@ Channels render_mixed(const Signal& s, const DeviceRenderOptions& options, const
 }
 
 } // namespace
+
+TEST_CASE("the GPU answers the golden models, fused and not") {
+    if (!gpu()) return;
+    for (const char* name : {"mamba_reference_16_32_16_4", "tied_ema_8_16_4_4", "slow_ema_8_16_8_2", "odd_widths_5_10_3_3",
+                             "stereo_6_12_4_2", "film_8_16_4_2", "tied_euler_8_16_4_2", "f16_8_8_4_3", "bf16_8_8_4_3"}) {
+        const Signal s = golden(name);
+        for (const bool fused : {true, false}) {
+            CAPTURE(name, fused);
+            check_audio(s.expected, render(s, {.fused = fused}, {whole}));
+            for (const int chunk : {16, 32, 100, 512}) check_audio(s.expected, render(s, {.chunk = chunk, .fused = fused}, {whole}));
+            check_audio(s.expected, render(s, {.fused = fused}, {1, 2, 3, 31, 32, 33, 2047, 2049, 0, 5}));
+            check_audio(s.expected, render(s, {.block_samples = 16384, .fused = fused}, {whole}));
+        }
+    }
+}
+
+TEST_CASE("the GPU answers models of any blocks and filters as float64 does") {
+    if (!gpu()) return;
+    for (const auto& [name, config] : block_cases()) {
+        const Signal s = with_blocks(config, 20011);
+        for (const bool fused : {true, false}) {
+            CAPTURE(name, fused);
+            check_audio(s.expected, render(s, {.fused = fused}, {whole}));
+            for (const int chunk : {16, 100, 512}) check_audio(s.expected, render(s, {.chunk = chunk, .fused = fused}, {whole}));
+            check_audio(s.expected, render(s, {.fused = fused}, {1, 2, 3, 31, 32, 33, 2047, 2049, 0, 5}));
+            check_audio(s.expected, render(s, {.block_samples = 4096, .fused = fused}, {whole}));
+            CHECK(render(s, {.fused = fused}, {whole}) == render(s, {.fused = fused}, {whole}));
+            const Channels calls = render_mixed(s, {.block_samples = 4096, .chunk = 64, .fused = fused}, {4000, 64, 1, 517},
+                                                [](std::size_t) { return false; }, 0);
+            CHECK(calls == render_mixed(s, {.block_samples = 4096, .chunk = 64, .fused = fused}, {4000, 64, 1, 517},
+                                        [](std::size_t i) { return i % 2 == 0; }, 2));
+        }
+    }
+}
+
+TEST_CASE("narrow widths and a public checkpoint's have fused kernels") {
+    if (!gpu()) return;
+    CHECK(make(*golden("tied_ema_8_16_4_4").model, {}).fused());
+    CHECK(make(*golden("slow_ema_8_16_8_2").model, {}).fused());
+    CHECK(make(*golden("mamba_reference_16_32_16_4").model, {}).fused());
+    CHECK(make(*with_blocks(block_cases().front().second, 1).model, {}).fused());
+    CHECK_FALSE(make(*golden("odd_widths_5_10_3_3").model, {}).fused());
+}
+
+TEST_CASE("two renders on the GPU are the same bits, whatever the number of blocks in flight") {
+    if (!gpu()) return;
+    const Signal s = golden("slow_ema_8_16_8_2");
+    CHECK(render(s, {.block_samples = 16384, .chunk = 64}, {whole}) == render(s, {.block_samples = 16384, .chunk = 64}, {whole}));
+    CHECK(render(s, {.fused = false}, {whole}) == render(s, {.fused = false}, {whole}));
+}
+
+TEST_CASE("the GPU's answer to a long signal is the CPU's") {
+    if (!gpu()) return;
+    Signal s = golden("tied_ema_8_16_4_4");
+    Random random(3);
+    for (const std::size_t n : {std::size_t{1}, std::size_t{31}, std::size_t{32}, std::size_t{33}, std::size_t{2047}, std::size_t{2049},
+                                std::size_t{1'000'003}}) {
+        s.in = {random.vector<float>(n, -0.5, 0.5)};
+        Renderer cpu(s.model, {.initial_state = InitialState::zero});
+        s.expected = s.in;
+        float* io[] = {s.expected[0].data()};
+        cpu.process(io, io, n);
+        CAPTURE(n);
+        for (const bool fused : {true, false}) check_audio(s.expected, render(s, {.fused = fused}, {whole}));
+    }
+}
+
+TEST_CASE("the fused kernels take several channels and any number of layers") {
+    if (!gpu()) return;
+    ModelConfig config;
+    config.d_model = 8, config.expand = 1, config.d_state = 4, config.dt_rank = 1, config.b_bar = BBar::ema, config.channels = 2;
+    config.skip = true;
+    for (const int layers : {1, 2, 3}) {
+        config.n_layers = layers;
+        Signal s{std::make_shared<Model>(random_model(config)), {}, {}};
+        REQUIRE(make(*s.model, {}).fused());
+        Random random(5);
+        for (int c = 0; c < 2; ++c) s.in.push_back(random.vector<float>(5003, -0.5, 0.5));
+        s.expected = s.in;
+        Renderer cpu(s.model, {.initial_state = InitialState::zero});
+        float* io[] = {s.expected[0].data(), s.expected[1].data()};
+        cpu.process(io, io, 5003);
+        CAPTURE(layers);
+        check_audio(s.expected, render(s, {}, {whole}));
+        check_audio(s.expected, render(s, {.chunk = 16}, {1, 2, 3, 31, 2047}));
+    }
+}
+
+TEST_CASE("the GPU bounds what a model trained at a lower level puts out") {
+    if (!gpu()) return;
+    for (const char* name : {"tied_ema_8_16_4_4", "stereo_6_12_4_2"})
+        for (const bool fused : {true, false}) {
+            CAPTURE(name, fused);
+            Signal s = golden(name);
+            float peak = 0;
+            for (const auto& channel : s.expected)
+                for (const float y : channel) peak = std::max(peak, std::abs(y));
+            Model model = *s.model;
+            model.config.output_peak = peak / 4;
+            s.model = std::make_shared<Model>(std::move(model));
+            const reference::OutputBound<float> bound(peak / 4);
+            for (auto& channel : s.expected)
+                for (float& y : channel) y = bound(y);
+            check_audio(s.expected, render(s, {.fused = fused}, {whole}));
+            check_audio(s.expected, render(s, {.block_samples = 16384, .fused = fused}, {1, 2, 3, 31, 2047}));
+            DeviceRenderer renderer = make(*s.model, {.fused = fused});
+            const std::size_t n = std::min<std::size_t>(s.in[0].size(), 1000), channels = s.in.size();
+            std::vector<float> flat;
+            for (const auto& channel : s.in) flat.insert(flat.end(), channel.begin(), channel.begin() + std::ptrdiff_t(n));
+            kernels::DeviceBuffer in(n * channels), out(n * channels);
+            in.upload(flat.data(), flat.size());
+            renderer.process(in, out, n);
+            out.download(flat.data(), flat.size());
+            for (std::size_t c = 0; c < channels; ++c) {
+                Channels expected{{s.expected[c].begin(), s.expected[c].begin() + std::ptrdiff_t(n)}};
+                check_audio(expected, {{flat.begin() + std::ptrdiff_t(c * n), flat.begin() + std::ptrdiff_t((c + 1) * n)}});
+            }
+        }
+}
 
 TEST_CASE("calls with audio on the GPU and in the computer follow one another") {
     if (!gpu()) return;
@@ -241,10 +280,10 @@ TEST_CASE("the GPU's state can be read, set and moved to the CPU") {
     float* io[] = {out[0].data()};
     first.process(io, io, half);
     State state = zero_state(s.model->config);
-    first.get_state(state.conv.data(), state.h.data());
+    first.get_state(pointers(state));
     SECTION("to another GPU renderer") {
         DeviceRenderer second = make(*s.model, {});
-        second.set_state(state.conv.data(), state.h.data());
+        second.set_state(pointers(std::as_const(state)));
         float* rest[] = {out[0].data() + half};
         second.process(rest, rest, n - half);
     }
@@ -254,7 +293,7 @@ TEST_CASE("the GPU's state can be read, set and moved to the CPU") {
         float* rest[] = {out[0].data() + half};
         second.process(rest, rest, n - half);
     }
-    check_close(s.expected, out);
+    check_audio(s.expected, out);
 }
 
 TEST_CASE("a GPU without enough memory says so") {
@@ -267,7 +306,7 @@ TEST_CASE("a GPU without enough memory says so") {
         CHECK(error.kind() == kernels::DeviceError::Kind::out_of_memory);
         CHECK(std::string(error.what()).find("memory") != std::string::npos);
     }
-    check_close(s.expected, render(s, {}, {whole}));  // and goes on working
+    check_audio(s.expected, render(s, {}, {whole}));  // and goes on working
 }
 
 // Small, for compute-sanitizer, under which everything takes a hundred times as long.
@@ -277,6 +316,10 @@ TEST_CASE("one small call of every renderer", "[sanitizer]") {
         Signal s = golden(name);
         for (auto* channels : {&s.in, &s.expected})
             for (auto& channel : *channels) channel.resize(301);
-        for (const bool fused : {true, false}) check_close(s.expected, render(s, {.chunk = 32, .fused = fused}, {250, 51}));
+        for (const bool fused : {true, false}) check_audio(s.expected, render(s, {.chunk = 32, .fused = fused}, {250, 51}));
+    }
+    for (const auto& [name, config] : block_cases()) {
+        const Signal s = with_blocks(config, 301);
+        for (const bool fused : {true, false}) check_audio(s.expected, render(s, {.chunk = 32, .fused = fused}, {250, 51}));
     }
 }

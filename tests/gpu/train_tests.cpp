@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// One update on the GPU against the CPU trainer: loss, gradient, end states, weights.
+// One update on the GPU against the CPU trainer and, for what that does not train, against float64: loss, gradient, end states, weights.
 #include "device/model_layout.h"
+#include "device/reference_segment.h"
 #include "device/segment_case.h"
 #include "gpu.h"
 #include "reference/adamw.h"
@@ -27,10 +28,10 @@ std::vector<std::vector<float>> planar(const std::vector<float>& flat, int chann
     return out;
 }
 
-DeviceAnswer on_gpu(SegmentCase& c, int updates = 1, double mrstft_weight = 0) {
+DeviceAnswer on_gpu(SegmentCase& c, int updates = 1, double mrstft_weight = 0, int blocks_per_lane = 0) {
     const ModelConfig& config = c.model.config;
     const kernels::DeviceModelLayout layout = device_layout(config, c.model.weights);
-    DeviceTrainer trainer(layout, lanes::lane_count, c.steps, std::vector<float>(layout.parameters, 0.01f));
+    DeviceTrainer trainer(layout, lanes::lane_count, c.steps, std::vector<float>(layout.parameters, 0.01f), {blocks_per_lane});
     const std::vector<float> zeros(layout.parameters), weights = flat_parameters(config, c.model.weights);
     trainer.set_vectors({weights, weights, zeros, zeros});
     std::vector<DeviceLane> order(lanes_used);
@@ -42,7 +43,8 @@ DeviceAnswer on_gpu(SegmentCase& c, int updates = 1, double mrstft_weight = 0) {
         }
         trainer.add_take(planar(c.dry[lane], config.channels), planar(c.wet[lane], config.channels), positions);
         if (!c.from_silence)
-            trainer.set_lane(static_cast<int>(lane), c.start[lane].conv.data(), c.start[lane].h.data(), c.previous_error[lane].data());
+            trainer.set_lane(static_cast<int>(lane), {c.start[lane].conv.data(), c.start[lane].h.data(), c.start[lane].fir_in.data(), c.start[lane].fir_out.data()},
+                             c.previous_error[lane].data());
         order[lane] = {static_cast<int>(lane), 0, c.unscored[lane], c.from_silence ? kernels::LaneStart::silence : kernels::LaneStart::carried,
                        c.weight[lane]};
     }
@@ -61,9 +63,8 @@ DeviceAnswer on_gpu(SegmentCase& c, int updates = 1, double mrstft_weight = 0) {
     for (std::size_t lane = 0; lane < lanes_used; ++lane) {
         State end = zero_state(config);
         std::vector<float> error(static_cast<std::size_t>(config.channels));
-        trainer.get_lane(static_cast<int>(lane), end.conv.data(), end.h.data(), error.data());
-        out.answer.end.insert(out.answer.end.end(), end.conv.begin(), end.conv.end());
-        out.answer.end.insert(out.answer.end.end(), end.h.begin(), end.h.end());
+        trainer.get_lane(static_cast<int>(lane), {end.conv.data(), end.h.data(), end.fir_in.data(), end.fir_out.data()}, error.data());
+        append_state(out.answer.end, end);
         out.answer.error.insert(out.answer.error.end(), error.begin(), error.end());
     }
     out.vectors = trainer.vectors();
@@ -90,6 +91,15 @@ const std::vector<std::pair<ModelConfig, bool>> models{
     {full_config(), false},
 };
 
+void check_update(SegmentCase& c, const Answer& expected) {
+    const DeviceAnswer got = on_gpu(c);
+    check_close(expected, got.answer);
+    // Given the GPU's own gradient: Adam's first step is rate * sign(g), which a rounding can turn.
+    const Distance w = distance(updated(c, got.answer.gradient), got.vectors.weights);
+    INFO("weights " << w.rms << " rms, " << w.max << " max");
+    CHECK(w.within(1e-6, 1e-5));
+}
+
 } // namespace
 
 TEST_CASE("an update on the GPU is the CPU's") {
@@ -98,13 +108,36 @@ TEST_CASE("an update on the GPU is the CPU's") {
         for (const int steps : {1, 7, 8, 33, 256, 1433}) {
             CAPTURE(config.d_model, config.d_state, steps, biases);
             SegmentCase c(config, steps, biases, steps % 2 == 0);
-            const DeviceAnswer got = on_gpu(c);
-            check_close(on_cpu(c), got.answer);
-            // Given the GPU's own gradient: Adam's first step is rate * sign(g), which a rounding can turn.
-            const Distance w = distance(updated(c, got.answer.gradient), got.vectors.weights);
-            INFO("weights " << w.rms << " rms, " << w.max << " max");
-            CHECK(w.within(1e-6, 1e-5));
+            check_update(c, on_cpu(c));
         }
+}
+
+TEST_CASE("an update on the GPU of any blocks and filters is float64's") {
+    if (!gpu()) return;
+    for (const auto& [name, config] : block_cases())
+        for (const int steps : {1, 8, 33, 700, 1433}) {
+            CAPTURE(name, steps);
+            SegmentCase c(config, steps, steps % 3 != 0, steps % 2 == 0);
+            check_update(c, in_float64(c));
+        }
+}
+
+TEST_CASE("any number of thread blocks to a lane gives the same bits") {
+    if (!gpu()) return;
+    std::vector<std::pair<std::string, ModelConfig>> all = block_cases();
+    all.emplace_back("knobs", full_config());
+    for (const auto& [name, config] : all) {
+        CAPTURE(name);
+        SegmentCase c(config, 1433, true, true);
+        const DeviceAnswer one = on_gpu(c, 3, 0.1, 1);
+        for (const int blocks : {2, 4, 8}) {
+            const DeviceAnswer several = on_gpu(c, 3, 0.1, blocks);
+            CHECK(one.answer.gradient == several.answer.gradient);
+            CHECK(one.answer.loss == several.answer.loss);
+            CHECK(one.answer.end == several.answer.end);
+            CHECK(one.vectors.weights == several.vectors.weights);
+        }
+    }
 }
 
 TEST_CASE("an update with the spectral loss on the GPU is the CPU's") {
@@ -127,11 +160,17 @@ TEST_CASE("one small step of training and one with the spectral loss", "[sanitiz
     (void)on_gpu(c, 2);
     SegmentCase d(preset(8, 2, 4, 2, DecayShape::tied, BBar::ema), 251, true, true);
     (void)on_gpu(d, 1, 0.1);
+    for (const auto& [name, config] : block_cases()) {
+        SegmentCase e(config, 41, true, true);
+        (void)on_gpu(e);
+    }
 }
 
 TEST_CASE("training on the GPU gives the same bits twice") {
     if (!gpu()) return;
-    for (const auto& [config, biases] : models) {
+    std::vector<std::pair<ModelConfig, bool>> all = models;
+    for (const auto& [name, config] : block_cases()) all.emplace_back(config, true);
+    for (const auto& [config, biases] : all) {
         SegmentCase c(config, 300, biases, false);
         const DeviceAnswer a = on_gpu(c, 20), b = on_gpu(c, 20);
         CHECK(a.vectors.weights == b.vectors.weights);

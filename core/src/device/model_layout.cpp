@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "device/model_layout.h"
 
+#include "model/tensors.h"
+
 #include <algorithm>
 
 namespace serpent {
@@ -17,9 +19,8 @@ kernels::DeviceModelLayout device_layout(const ModelConfig& config, Weights& wei
         return found == places.end() ? -1 : found->second;
     };
     kernels::DeviceModelLayout layout;
-    layout.shape = {config.channels, config.d_model, config.d_inner(), config.d_state, config.d_conv, config.dt_rank,
-                    config.n_layers, static_cast<int>(config.controls.size()), config.a == DecayShape::tied,
-                    config.b_bar == BBar::ema};
+    layout.shape = model_shape(config);
+    layout.n_controls = static_cast<int>(config.controls.size());
     for (const LayerWeights& w : weights.layers) {
         auto& places_of_layer = layout.layers.emplace_back();
         for (std::size_t i = 0; i < std::size(LayerWeights::members); ++i)

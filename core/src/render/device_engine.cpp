@@ -25,7 +25,7 @@ public:
 
     const State& state() const override {
         if (!fresh_) {
-            renderer_.get_state(state_.conv.data(), state_.h.data());
+            renderer_.get_state({state_.conv.data(), state_.h.data(), state_.fir_in.data(), state_.fir_out.data()});
             state_.h_low.assign(state_.h.size(), 0.0f);  // a device carries single floats
         }
         fresh_ = true;
@@ -34,7 +34,7 @@ public:
 
     void set_state(const State& state) override {
         if (&state != &state_) state_ = state;
-        renderer_.set_state(state_.conv.data(), state_.h.data());
+        renderer_.set_state({state_.conv.data(), state_.h.data(), state_.fir_in.data(), state_.fir_out.data()});
         fresh_ = true;
     }
 

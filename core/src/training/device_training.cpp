@@ -5,6 +5,7 @@
 #include "serpent/metrics.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace serpent {
 namespace {
@@ -28,6 +29,9 @@ std::vector<float> positions(const std::vector<Control>& controls, const std::ve
     return out;
 }
 
+kernels::StatePointers<const float> pointers(const State& s) { return {s.conv.data(), s.h.data(), s.fir_in.data(), s.fir_out.data()}; }
+kernels::StatePointers<float> pointers(State& s) { return {s.conv.data(), s.h.data(), s.fir_in.data(), s.fir_out.data()}; }
+
 std::vector<float> flat_decay(TrainerState& s) {
     std::vector<float> decay;
     for (const TensorRef& t : tensors(s.net.config, s.net.weights))
@@ -45,7 +49,7 @@ DeviceTraining::DeviceTraining(const TrainingSet& data, TrainerState& s, const S
         trainer_.add_take(scaled(take.dry, 1 / s.scale.dry), scaled(take.wet, 1 / s.scale.wet), positions(data.controls, take.controls));
     send_weights(s);
     for (std::size_t lane = 0; lane < s.lane_states.size(); ++lane)
-        trainer_.set_lane(static_cast<int>(lane), s.lane_states[lane].conv.data(), s.lane_states[lane].h.data(), s.lane_errors[lane].data());
+        trainer_.set_lane(static_cast<int>(lane), pointers(std::as_const(s.lane_states[lane])), s.lane_errors[lane].data());
     s.lane_states.clear();
     s.lane_errors.clear();
 }
@@ -58,7 +62,7 @@ void DeviceTraining::update(TrainerState& s, const SegmentSampler& sampler, int 
         if (begin == RunBegin::from_played) {
             const State state = s.played.at(s.net.config, run.take, run.position);
             const std::vector<float> no_error(size(s.net.config.channels));
-            trainer_.set_lane(static_cast<int>(lane), state.conv.data(), state.h.data(), no_error.data());
+            trainer_.set_lane(static_cast<int>(lane), pointers(state), no_error.data());
         }
         const int unscored = static_cast<int>(std::min<std::size_t>(run.unscored, size(samples)));
         lanes_[lane] = {static_cast<int>(run.take), run.position, unscored,
@@ -97,7 +101,7 @@ void DeviceTraining::collect_lanes(TrainerState& into) const {
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
         State& state = into.lane_states.emplace_back(zero_state(into.net.config));
         std::vector<float>& error = into.lane_errors.emplace_back(size(into.net.config.channels));
-        trainer_.get_lane(static_cast<int>(lane), state.conv.data(), state.h.data(), error.data());
+        trainer_.get_lane(static_cast<int>(lane), pointers(state), error.data());
     }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How a model is described to a device: its widths, and where in one flat vector of floats each tensor begins. Parameters,
+// How a model is described to a device: its blocks, and where in one flat vector of floats each tensor begins. Parameters,
 // gradients and the optimiser's moments all have that layout.
 #pragma once
 
@@ -10,18 +10,22 @@
 
 namespace serpent::kernels {
 
-struct DeviceShape {
-    int channels, d_model, d_inner, d_state, d_conv, dt_rank, n_layers, n_controls;
-    bool tied;  ///< A_log is (d_inner), else (d_inner, d_state)
-    bool ema;   ///< else euler
-};
-
-/// Places in the flat vector, in floats; -1 for a tensor that the model has not.
+/// Places are in the flat vector, in floats; -1 for a tensor that the model has not.
 struct DeviceModelLayout {
-    DeviceShape shape;
+    ModelShape shape;
+    int n_controls = 0;
     std::vector<BlockFields<int>> layers;
     EndFields<int> model;
-    std::size_t parameters;  ///< floats in all
+    std::size_t parameters = 0;  ///< floats in all
+};
+
+/// A running state (core's State) as it goes to a device and comes back. The filters' may be null where the model has none.
+template <class T>
+struct StatePointers {
+    T* conv = nullptr;     ///< layer after layer [history of the layer][d_inner], oldest sample first
+    T* h = nullptr;        ///< layer after layer [d_inner][d_state]
+    T* fir_in = nullptr;   ///< [channels][taps - 1], oldest sample first
+    T* fir_out = nullptr;
 };
 
 } // namespace serpent::kernels

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A whole model over long signals on a GPU. Time is cut into chunks that run side by side in three phases (see
-// docs/architecture.md, "GPU"); state carries over from call to call. Widths of the presets have fused kernels, in which a layer
-// reads and writes d_model values per sample; all others take a path for any width.
+// docs/architecture.md, "GPU"); state carries over from call to call. Blocks of the presets have fused kernels, in which a layer
+// reads and writes d_model values per sample; all others, of any kind and mixed, take a path for any width.
 //
 // Error   as LiveEngine: 1e-5 rms, 1e-4 max relative to the rms of a float64 evaluation. Two runs give the same bits; another
 //         cut into calls or chunks gives other roundings.
@@ -9,7 +9,7 @@
 #pragma once
 
 #include "serpent/kernels/device.h"
-#include "serpent/kernels/live.h"
+#include "serpent/kernels/device_model.h"
 
 namespace serpent::kernels {
 
@@ -41,9 +41,8 @@ public:
     std::size_t block_samples() const noexcept;
     bool fused() const noexcept;
 
-    /// As LiveEngine's: conv [n_layers][d_conv - 1][d_inner], h [n_layers][d_inner][d_state].
-    void get_state(float* conv, float* h) const;
-    void set_state(const float* conv, const float* h);
+    void get_state(const StatePointers<float>& to) const;
+    void set_state(const StatePointers<const float>& from);
 
 private:
     struct Impl;

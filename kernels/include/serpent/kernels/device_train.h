@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Truncated back-propagation through time on a GPU: the updates of core's trainer, one call each. A lane is one thread block that
-// plays its segment forward and backward; the lanes' gradients are added in order, so two runs give the same bits.
+// Truncated back-propagation through time on a GPU: the updates of core's trainer, one call each, for models of any blocks and filters.
+// A lane is one thread block that plays its segment forward and backward, or a cluster of up to 8 of them where lanes are few and
+// the GPU has clusters. The lanes' gradients are added in order, and no sum depends on the number of blocks: two runs give the same
+// bits.
 //
 // Work is queued and step() returns before it is done, up to 16 steps ahead. Everything that reads waits first.
-// Memory    d_model + d_inner d_state / 8 floats per sample and layer of a segment, and one layer's activations; the recordings.
+// Memory    per lane and sample of longest_segment: d_model + d_inner d_state / 8 floats for every layer, and for all together
+//           14 d_inner + 2 (dt_rank + 2 d_state) + 4 d_model + 2 1/4 d_inner d_state floats of one layer's activations. d_model 8,
+//           d_inner 8, d_state 4 and 8 layers: 1.3 kB, for segments of 5735 samples 7.4 MB a lane, .94 GB for 128. Beside that the
+//           recordings, and the gradient of every lane. DeviceTrainer::memory_bytes() counts.
 // Error     float32; loss and gradient are within 2e-5 of the CPU trainer's.
 // Source    reference/adamw.h; Gu and Dao, "Mamba" (2023); docs/architecture.md, "Training".
 #pragma once
@@ -41,11 +46,16 @@ struct DeviceTrainVectors {
     std::vector<float> weights, average, m, v;
 };
 
+struct DeviceTrainOptions {
+    int blocks_per_lane = 0;  ///< 1, 2, 4 or 8 thread blocks; 0: as many as the GPU has room for. The answer's bits do not depend on it
+};
+
 /// One thread at a time. Throws DeviceError; std::invalid_argument for lanes or samples that it was not made for.
 class DeviceTrainer {
 public:
     /// decay: weight decay of every parameter.
-    DeviceTrainer(const DeviceModelLayout& layout, int lanes, int longest_segment, const std::vector<float>& decay);
+    DeviceTrainer(const DeviceModelLayout& layout, int lanes, int longest_segment, const std::vector<float>& decay,
+                  const DeviceTrainOptions& options = {});
     ~DeviceTrainer();
     DeviceTrainer(DeviceTrainer&&) noexcept;
     DeviceTrainer& operator=(DeviceTrainer&&) noexcept;
@@ -57,13 +67,16 @@ public:
     void set_vectors(const DeviceTrainVectors& vectors);
     DeviceTrainVectors vectors() const;
 
-    /// conv [n_layers][d_conv - 1][d_inner], h [n_layers][d_inner][d_state], error [channels].
-    void set_lane(int lane, const float* conv, const float* h, const float* error);
-    void get_lane(int lane, float* conv, float* h, float* error) const;
+    /// error: the last of the lane's segment before, [channels].
+    void set_lane(int lane, const StatePointers<const float>& state, const float* error);
+    void get_lane(int lane, const StatePointers<float>& state, float* error) const;
 
     void step(const std::vector<DeviceLane>& lanes, const DeviceStep& step);
     /// The losses of all steps since the last call, added up.
     double take_loss();
+    /// Of the GPU, without the recordings.
+    std::size_t memory_bytes() const noexcept;
+    int blocks_per_lane() const noexcept;
     /// Of the last step, before clipping.
     std::vector<float> gradient() const;
 

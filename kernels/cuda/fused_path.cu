@@ -105,7 +105,7 @@ public:
             std::vector<float> rates(std::size_t{Shape::inner} * Shape::decays);
             for (std::size_t i = 0; i < rates.size(); ++i) rates[i] = -std::exp(w.A_log[i]) * device::log2_e;
             rates_.emplace_back(rates);
-            if (Shape::rotating) angles_.emplace_back(std::vector<float>(w.A_imag, w.A_imag + Shape::inner * Shape::pairs));
+            if constexpr (Shape::rotating) angles_.emplace_back(std::vector<float>(w.A_imag, w.A_imag + Shape::inner * Shape::pairs));
         }
         const auto keep = [&](const std::vector<float>& values) { return ends_memory_.emplace_back(values).data(); };
         const auto copy = [&](const float* from, int count) { return from ? keep(std::vector<float>(from, from + count)) : nullptr; };

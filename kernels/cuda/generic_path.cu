@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Rendering with any blocks: a thread block to a chunk of time, by the operators that training uses (kernels/device/model.h).
-//
-// A convolution reaches back up to (d_conv - 1) dilation samples, more than a chunk where dilations are long. So its inputs lie in
-// rows over the whole block of samples, written once by a kernel of their own, and no chunk computes again what an earlier one has:
-// per sample and layer that is d_inner floats written and twice read, and saves norm and in_proj of the x half in phase 1, against
-// chunks of c samples that begin (d_conv - 1) dilation earlier, at c = 512 a dilation of 243 would have cost 2 1/2 times the work.
+// Rendering with any blocks: a thread block to a chunk of time, by the phases of kernels/device/render_layer.h.
 #include "cuda/carry.cuh"
 #include "cuda/render_path.h"
-#include "device/workspace.h"
+#include "device/render_layer.h"
 
 #include <algorithm>
 #include <cmath>
@@ -15,68 +10,22 @@
 namespace serpent::kernels::cuda {
 namespace {
 
-using device::Carver;
 using device::Index;
 using device::Parameters;
 using device::Rows;
 using device::Shape;
 
-constexpr int generic_threads = 256, inner_chunk = 8;
+using device::RenderLayer;
+using device::RenderPhase;
+
+constexpr int generic_threads = 256, inner_chunk = device::render_inner_chunk;
 constexpr std::size_t workspace_budget = std::size_t{2} << 30;
 
-/// One layer over all chunks.
-struct GenericLayer {
-    Shape shape;
-    Parameters<const float> weights;
-    device::Constants constants;
-    const float *film_scale, *film_shift;  ///< of this layer
-    Rows e_in, e_out, x_in;
-    const float* history;
-    float *ends, *dt_sum;
-    Index length;
-    int layer, chunk;
-    float* workspace;  ///< of every block
-    Index workspace_floats;
-};
-
-using Pass = device::LayerPass<inner_chunk, BlockTeam>;
-
-enum class Phase { inputs, ends, outputs };
-
-template <Phase kPhase>
-__global__ void __launch_bounds__(generic_threads) generic_kernel(const __grid_constant__ GenericLayer job) {
-    const BlockTeam team;
-    Carver carver(job.workspace + Index{blockIdx.x} * job.workspace_floats);
-    device::LayerRows rows = device::carve_layer_rows(carver, job.shape, job.chunk, inner_chunk, false);
-    float* const states = carver.take(device::chunk_count(job.chunk, inner_chunk) * job.shape.columns);
-    const device::FilmRows film{job.film_scale, job.film_shift};
-    const int d = job.shape.d_inner, h_floats = job.weights.layers[job.layer].block.h_floats();
-    for (Index chunk = blockIdx.x; chunk * job.chunk < job.length; chunk += gridDim.x) {
-        const Index begin = chunk * job.chunk, n = min(Index{job.chunk}, job.length - begin);
-        const Rows e{job.e_in.data + begin, job.e_in.stride};
-        rows.x_in = {job.x_in.data + begin, job.x_in.stride};
-        const Pass pass(team, job.weights, job.constants, job.layer, film, n, rows, begin);
-        float* const end = job.ends + chunk * h_floats;
-        if constexpr (kPhase == Phase::inputs) {
-            pass.norm(e);
-            pass.in_proj_x();
-        } else if constexpr (kPhase == Phase::ends) {
-            pass.selection(job.history);
-            pass.scan_starts(states, nullptr, end);
-            device::each_item(team, d, [&](Index c) {
-                float sum = 0.0f;
-                for (Index k = 0; k < device::chunk_count(n, inner_chunk); ++k) sum += rows.dt_sum[k * d + c];
-                job.dt_sum[chunk * d + c] = sum;
-            });
-        } else {
-            pass.norm(e);
-            pass.in_proj_z();
-            pass.selection(job.history);
-            pass.scan_starts(states, end, nullptr);
-            pass.outputs(states, e, {job.e_out.data + begin, job.e_out.stride});
-        }
-        team.sync();
-    }
+template <RenderPhase kPhase>
+__global__ void __launch_bounds__(generic_threads) generic_kernel(const __grid_constant__ RenderLayer job, float* workspace, Index workspace_floats) {
+    const device::RenderWorkspace memory = device::carve_render(workspace + Index{blockIdx.x} * workspace_floats, job.shape, job.chunk);
+    for (Index chunk = blockIdx.x; chunk * job.chunk < job.length; chunk += gridDim.x)
+        device::render_chunk<kPhase>(BlockTeam{}, job, memory, chunk);
 }
 
 __global__ void history_kernel(const device::ConvInput x, Index length, float* history_out) {
@@ -133,10 +82,7 @@ public:
         x_in_ = DeviceArray<float>(size(stride_) * size(shape_.d_inner));
         r_ = DeviceArray<float>(size(stride_));
         history_ = DeviceArray<float>(std::max<std::size_t>(1, size(shape_.history_floats)));
-        Carver counter(nullptr);
-        device::carve_layer_rows(counter, shape_, chunk_, inner_chunk, false);
-        counter.take(device::chunk_count(chunk_, inner_chunk) * shape_.columns);
-        workspace_floats_ = counter.used();
+        workspace_floats_ = device::carve_render(nullptr, shape_, chunk_).floats;
         const std::size_t chunks = size((block + chunk_ - 1) / chunk_);
         blocks_ = static_cast<unsigned>(std::min({chunks, size(8 * device_status().multiprocessors),
                                                   std::max<std::size_t>(1, workspace_budget / sizeof(float) / size(workspace_floats_))}));
@@ -202,19 +148,16 @@ private:
         const std::int64_t chunks = (n + chunk_ - 1) / chunk_;
         const Rows x_in{x_in_.data(), stride_};
         const Parameters<const float> p{weights_.data(), device_layers_.data(), model_};
-        const GenericLayer job{shape_, p, {rates_.data(), turns_.data(), chunk_turns_.data()},
+        const RenderLayer job{shape_, p, {rates_.data(), turns_.data(), chunk_turns_.data()},
                                scale_.data() ? scale_.data() + l * shape_.d_model : nullptr,
                                shift_.data() ? shift_.data() + l * shape_.d_model : nullptr,
-                               from, to, x_in, past, ends_.data(), dt_sum_.data(), n, l, chunk_, workspace_.data(), workspace_floats_};
+                               from, to, x_in, past, ends_.data(), dt_sum_.data(), n, l, chunk_};
         const unsigned blocks = static_cast<unsigned>(std::min<std::int64_t>(chunks, blocks_));
-        generic_kernel<Phase::inputs><<<blocks, generic_threads, 0, stream>>>(job);
-        generic_kernel<Phase::ends><<<blocks, generic_threads, 0, stream>>>(job);
-        const bool complex = b.kind != BlockKind::selective;
-        const device::CarryJob carry{ends_.data(), dt_sum_.data(), rates_.data() + layer.rates, state, state, chunks, b.d_inner, b.d_state,
-                                     b.decays() == 1, false, complex ? p.at(layer.at.A_imag) : nullptr, nullptr,
-                                     b.kind == BlockKind::time_invariant, chunk_, n};
-        complex ? join_chunks<device::ComplexCarry>(stream, carry) : join_chunks(stream, carry);
-        generic_kernel<Phase::outputs><<<blocks, generic_threads, 0, stream>>>(job);
+        generic_kernel<RenderPhase::inputs><<<blocks, generic_threads, 0, stream>>>(job, workspace_.data(), workspace_floats_);
+        generic_kernel<RenderPhase::ends><<<blocks, generic_threads, 0, stream>>>(job, workspace_.data(), workspace_floats_);
+        const device::CarryJob carry = device::render_carry(job, layer, p.at(layer.at.A_imag), state);
+        b.kind == BlockKind::selective ? join_chunks(stream, carry) : join_chunks<device::ComplexCarry>(stream, carry);
+        generic_kernel<RenderPhase::outputs><<<blocks, generic_threads, 0, stream>>>(job, workspace_.data(), workspace_floats_);
         if (b.conv_floats() == 0) return;
         history_kernel<<<grid(b.conv_floats()), 256, 0, stream>>>({x_in, past, b.d_inner, b.d_conv, b.dilation, 0}, n, history_.data());
         check(cudaMemcpyAsync(past, history_.data(), size(b.conv_floats()) * sizeof(float), cudaMemcpyDeviceToDevice, stream), "copying");

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "reference/output_bound.h"
+#include "serpent/kernels/fir.h"
 #include "serpent/kernels/isa.h"
 #include "serpent/kernels/live.h"
 
@@ -27,16 +28,40 @@ struct LiveFilm {
     float* bias = nullptr;  // [2 inner_stride]: in_proj . shift + b
 };
 
+/// Of a convolution: the column of its weight, and the row of the history, from the oldest, that it multiplies.
+struct LiveTap {
+    std::size_t column = 0, row = 0;
+};
+
 struct LiveLayer {
     LiveLinear in_proj;                                  // to x, z; its bias is that of `to`
     LiveLinear B_C, out_proj;                            // B_C: x_proj's rows for B and C
     float *dt_low = nullptr, *dt_proj = nullptr;         // [dt_rank][inner_stride]: x_proj's rows for dt; dt_proj
     float* dt_bias = nullptr;                            // [inner_stride], with what x_proj's bias adds to dt
-    float *conv_weight = nullptr, *conv_bias = nullptr;  // [d_conv][inner_stride], oldest tap first
+    float *conv_weight = nullptr, *conv_bias = nullptr;  // [taps][inner_stride], oldest tap first
     float *A = nullptr, *D = nullptr;                    // [decays][inner_stride], A log2(e), negative; [inner_stride]
+    float* pair_constants = nullptr;                     // [pairs][turn_rows or oscillator_rows][inner_stride]
     LiveFilm from, to;                                   // ends of the running ramp
-    float* window = nullptr;                             // [d_conv - 1 + live_window][inner_stride]: inputs of the convolution
+    float* window = nullptr;                             // [history + spare][inner_stride]: inputs of the convolution
     float *h = nullptr, *h_low = nullptr;                // [d_state][inner_stride]; what rounding left out of h
+    BlockKind kind = BlockKind::selective;
+    bool dense = true;                                   // a tap for every row of the history
+    float step_ratio = 1.0f;
+    std::size_t d_conv = 0, taps = 0, history = 0;       // columns; those whose weights are not all 0; rows
+    std::size_t spare = 0, window_at = 0;                // rows beyond the history; row where the history starts now
+    const LiveTap* tap = nullptr;                        // [taps], oldest first
+};
+
+/// Rows of LiveLayer::pair_constants. Rotating: cos w - 1, cos w, sin w. Time-invariant: q, b, C (2 parts, 1, 2 parts).
+inline constexpr std::size_t turn_rows = 3, oscillator_rows = 5;
+
+/// A filter at an end of the model, and the running signals that it filters: one for every channel of every instance.
+struct LiveFilter {
+    std::size_t taps = 0, padded = 0;  // 0: no filter
+    std::size_t at = 0, stride = 0;    // where the past starts in every signal; floats of a signal
+    float* packed = nullptr;           // [channels][padded], as kernels/fir.h
+    float* signal = nullptr;           // [instances channels][stride]: padded - 1 past samples and those that come
+    void (*filter)(std::size_t padded, const float* packed, const float* x, float* y, std::size_t n) = nullptr;
 };
 
 /// One row per sample of a sub-block.
@@ -53,12 +78,14 @@ struct LiveScratch {
     float* ramp = nullptr;    // one value per sample: 0 at the start of a FiLM ramp, 1 at its end
 };
 
-/// Rows of LiveLayer::window beyond the history: the history moves back to the start only when they are used up.
+/// Least rows of a window beyond its history: the history moves back to the start only when they are used up. A long history gets
+/// as many as it has itself, so that moving costs a copy of one row per sample at most.
 inline constexpr std::size_t live_window = 2 * live_block;
+constexpr std::size_t live_spare(std::size_t history) { return history > live_window ? history : live_window; }
 
-/// The sizes of a model whose blocks are all alike.
+/// The sizes of a model whose blocks differ in kind and convolution only.
 struct LiveConfig {
-    int channels = 1, d_model = 0, d_inner = 0, d_state = 0, d_conv = 0, dt_rank = 0, n_layers = 0;
+    int channels = 1, d_model = 0, d_inner = 0, d_state = 0, dt_rank = 0, n_layers = 0;
     bool tied = false, ema = false;
     float output_peak = 0.0f;
 };
@@ -74,7 +101,7 @@ struct LiveData {
     bool final_norm = false;
     reference::OutputBound<float> output_bound;
     LiveLayer* layers = nullptr;
-    std::size_t window_at = 0;            // row of LiveLayer::window where the history starts, in all layers
+    LiveFilter fir_in, fir_out;
     int ramp_done = 0, ramp_samples = 0;  // FiLM is moving while ramp_done < ramp_samples
     LiveScratch scratch;
 };
@@ -84,7 +111,19 @@ inline std::size_t live_place(const LiveData& data, std::size_t i, std::size_t i
     return i * data.instances + instance;
 }
 
-/// 0 in every field: any model.
+/// Places the arrays of `data` in memory (null: nowhere) and returns how many floats they take.
+std::size_t lay_out_live(LiveData& data, float* memory);
+/// The weights into their places.
+void pack_live(LiveData& data, const WeightPointers& weights);
+/// FiLM that a layer is to reach. scale and shift null: 1 and 0.
+void set_live_film(const LiveData& data, LiveLayer& layer, const float* norm, const float* scale, const float* shift);
+
+/// Floats of a row of `width` channels.
+inline std::size_t row_stride(const LiveData& data, std::size_t width) {
+    return (width * data.instances + data.lanes - 1) / data.lanes * data.lanes;
+}
+
+/// 0 in every field: any model. decays of a selective block; a pair's share one where 1.
 struct LiveShape {
     std::size_t d_model, d_inner, d_state, decays;
 };

@@ -8,6 +8,7 @@
 #define SERPENT_KERNELS_CPU_LIVE_LAYER_INL_H_
 #endif
 
+#include "cpu/live_pairs-inl.h"
 #include "cpu/live_row-inl.h"
 #include "cpu/math-inl.h"
 
@@ -83,8 +84,8 @@ template <class S, class Count, class Film>
 HWY_INLINE void project_in(S s, const LiveLayer& layer, const Film& film, Count n) {
     const typename S::D d;
     const LiveScratch& scratch = s.data.scratch;
-    const size_t inner = s.inner(), history = static_cast<size_t>(s.data.config.d_conv) - 1;
-    float* x = layer.window + (s.data.window_at + history) * inner;
+    const size_t inner = s.inner();
+    float* x = layer.window + (layer.window_at + layer.history) * inner;
     // One chain: a step waits for the norm anyway.
     multiply<1>(s, layer.in_proj.weight, 2 * inner, s.d_model(), scratch.u, s.model(), n,
                 [&](size_t t, size_t column, auto sum) HWY_ATTR {
@@ -94,17 +95,17 @@ HWY_INLINE void project_in(S s, const LiveLayer& layer, const Film& film, Count 
 }
 
 /// x = silu(conv(window)), the newest sample last, so that a step waits for one multiplication only.
-template <size_t fixed_taps, class S, class Count>
+template <size_t fixed_taps, bool dense, class S, class Count>
 HWY_INLINE void convolve(S s, const LiveLayer& layer, Count n) {
     const typename S::D d;
-    const size_t inner = s.inner(), taps = fixed_taps ? fixed_taps : static_cast<size_t>(s.data.config.d_conv);
-    const float* window = layer.window + s.data.window_at * inner;
+    const size_t inner = s.inner(), taps = fixed_taps ? fixed_taps : layer.taps;
+    const float* window = layer.window + layer.window_at * inner;
     for (size_t t = 0; t < n; ++t)
         for (size_t i = 0; i < inner; i += S::lanes) {
             auto sum = hn::Load(d, layer.conv_bias + i);
             for (size_t tap = 0; tap < taps; ++tap)
                 sum = hn::MulAdd(hn::Load(d, layer.conv_weight + tap * inner + i),
-                                 hn::Load(d, window + (t + tap) * inner + i), sum);
+                                 hn::Load(d, window + (t + (dense ? tap : layer.tap[tap].row)) * inner + i), sum);
             hn::Store(quick_silu_v(d, sum), d, s.data.scratch.x + t * inner + i);
         }
 }
@@ -197,6 +198,7 @@ HWY_INLINE void scan(S s, const LiveLayer& layer, Count n) {
 template <size_t n_fixed, class S, class Count>
 HWY_INLINE void scan_states(S s, const LiveLayer& layer, Count n) {
     const bool tied = S::fixed ? S::fixed_decays == 1 : s.data.config.tied;
+    if (layer.kind != BlockKind::selective) return scan_pairs<n_fixed>(s, layer, tied, n);
     if (tied)
         s.data.config.ema ? scan<n_fixed, true, true>(s, layer, n) : scan<n_fixed, true, false>(s, layer, n);
     else
@@ -210,9 +212,12 @@ HWY_INLINE void add_block(S s, const LiveLayer& layer, const Film& film, Count n
     const LiveScratch& scratch = s.data.scratch;
     weigh(s, film, n);
     project_in(s, layer, film, n);
-    s.data.config.d_conv == 4 ? convolve<4>(s, layer, n) : convolve<0>(s, layer, n);
-    project_B_C(s, layer, n);
-    time_steps(s, layer, n);
+    if (layer.taps == 4) layer.dense ? convolve<4, true>(s, layer, n) : convolve<4, false>(s, layer, n);
+    else layer.dense ? convolve<0, true>(s, layer, n) : convolve<0, false>(s, layer, n);
+    if (layer.kind != BlockKind::time_invariant) {
+        project_B_C(s, layer, n);
+        time_steps(s, layer, n);
+    }
     if constexpr (S::fixed) scan_states<S::fixed_states>(s, layer, n);
     else if (s.d_state() == 4) scan_states<4>(s, layer, n);
     else if (s.d_state() == 8) scan_states<8>(s, layer, n);

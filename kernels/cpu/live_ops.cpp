@@ -20,16 +20,45 @@ HWY_BEFORE_NAMESPACE();
 namespace serpent::kernels::HWY_NAMESPACE {
 namespace {
 
-/// Interleaves channels and instances; a sample that is not finite would live in the state for ever, so it counts as 0.
+/// Makes room for n samples behind the past of every signal of a filter.
 template <class S>
-HWY_INLINE void read_input(S s, const float* const* in, size_t first, size_t n) {
+HWY_INLINE void advance_filter(S s, LiveFilter& filter, size_t n) {
+    const size_t past = filter.padded - 1;
+    if (filter.at + past + n <= filter.stride) return;
+    for (size_t i = 0; i < s.data.encoder.in * S::instances; ++i) {
+        float* signal = filter.signal + i * filter.stride;
+        std::memmove(signal, signal + filter.at, past * sizeof(float));
+    }
+    filter.at = 0;
+}
+
+/// Where the next samples of a signal go.
+HWY_INLINE float* next_samples(const LiveFilter& filter, size_t signal) {
+    return filter.signal + signal * filter.stride + filter.at + filter.padded - 1;
+}
+
+/// A sample that is not finite would live in the state for ever, so it counts as 0.
+HWY_INLINE float finite(float sample) { return std::isfinite(sample) ? sample : 0.0f; }
+
+/// Interleaves channels and instances, behind the filter where there is one.
+template <class S>
+HWY_INLINE void read_input(S s, LiveFilter& filter, const float* const* in, size_t first, size_t n) {
     const size_t channels = s.data.encoder.in, columns = channels * S::instances;
+    if (filter.taps) advance_filter(s, filter, n);
     for (size_t k = 0; k < S::instances; ++k)
-        for (size_t c = 0; c < channels; ++c)
-            for (size_t t = 0; t < n; ++t) {
-                const float sample = in[k * channels + c][first + t];
-                s.data.scratch.input[t * columns + c * S::instances + k] = std::isfinite(sample) ? sample : 0.0f;
+        for (size_t c = 0; c < channels; ++c) {
+            float* input = s.data.scratch.input + c * S::instances + k;
+            if (filter.taps) {
+                float filtered[live_block];
+                float* samples = next_samples(filter, k * channels + c);
+                for (size_t t = 0; t < n; ++t) samples[t] = finite(in[k * channels + c][first + t]);
+                filter.filter(filter.padded, filter.packed + c * filter.padded, samples, filtered, n);
+                for (size_t t = 0; t < n; ++t) input[t * columns] = filtered[t];
+            } else {
+                for (size_t t = 0; t < n; ++t) input[t * columns] = finite(in[k * channels + c][first + t]);
             }
+        }
+    filter.at += filter.taps ? n : 0;
 }
 
 template <class S, class Count>
@@ -47,9 +76,9 @@ HWY_INLINE void encode(S s, Count n) {
         }
 }
 
-/// out = bound(decoder . norm(e) + bias + skip . in). Returns the instances whose output was not finite, a bit each.
-template <class S, class Count>
-HWY_INLINE unsigned decode(S s, float* const* out, size_t first, Count n) {
+/// put(k, c, t, sample) of every sample of decoder . norm(e) + bias + skip . in.
+template <class S, class Count, class Put>
+HWY_INLINE void decode_to(S s, Count n, Put put) {
     const typename S::D d;
     const LiveData& data = s.data;
     const LiveScratch& scratch = data.scratch;
@@ -58,7 +87,6 @@ HWY_INLINE unsigned decode(S s, float* const* out, size_t first, Count n) {
         measure_rms(s, n, [](size_t, size_t, auto) HWY_ATTR {});
     else
         for (size_t i = 0; i < n * S::instances; ++i) scratch.scale[i] = 1.0f;
-    unsigned failed = 0;
     for (size_t c = 0; c < channels; ++c)
         for (size_t t = 0; t < n; ++t) {
             auto sum = hn::Zero(d);
@@ -70,11 +98,34 @@ HWY_INLINE unsigned decode(S s, float* const* out, size_t first, Count n) {
             for (size_t k = 0; k < S::instances; ++k) {
                 const float input = scratch.input[t * columns + c * S::instances + k];
                 const float scale = scratch.scale[t * S::instances + k];
-                const float sample = answer[k] * scale + data.decoder_bias[c] + data.skip[c] * input;
-                failed |= static_cast<unsigned>(!std::isfinite(sample)) << k;
-                out[k * channels + c][first + t] = data.output_bound(sample);
+                put(k, c, t, answer[k] * scale + data.decoder_bias[c] + data.skip[c] * input);
             }
         }
+}
+
+/// out = bound(filter(decoded)). Returns the instances whose output was not finite, a bit each.
+template <class S, class Count>
+HWY_INLINE unsigned decode(S s, LiveFilter& filter, float* const* out, size_t first, Count n) {
+    const LiveData& data = s.data;
+    const size_t channels = data.encoder.in;
+    unsigned failed = 0;
+    const auto finish = [&](size_t k, size_t c, size_t t, float sample) HWY_ATTR {
+        failed |= static_cast<unsigned>(!std::isfinite(sample)) << k;
+        out[k * channels + c][first + t] = data.output_bound(sample);
+    };
+    if (filter.taps == 0) {
+        decode_to(s, n, finish);
+        return failed;
+    }
+    advance_filter(s, filter, n);
+    decode_to(s, n, [&](size_t k, size_t c, size_t t, float sample) HWY_ATTR { next_samples(filter, k * channels + c)[t] = sample; });
+    for (size_t k = 0; k < S::instances; ++k)
+        for (size_t c = 0; c < channels; ++c) {
+            float filtered[live_block];
+            filter.filter(filter.padded, filter.packed + c * filter.padded, next_samples(filter, k * channels + c), filtered, n);
+            for (size_t t = 0; t < n; ++t) finish(k, c, t, filtered[t]);
+        }
+    filter.at += n;
     return failed;
 }
 
@@ -88,34 +139,31 @@ bool advance_ramp(LiveData& data, size_t n) {
     return true;
 }
 
-/// Makes room for n rows behind the history of every layer.
+/// Makes room for n rows behind the history of a layer.
 template <class S>
-HWY_INLINE void advance_window(S s, LiveData& data, size_t n) {
-    if (data.window_at + n <= live_window) return;
-    const size_t inner = s.inner(), history = static_cast<size_t>(data.config.d_conv) - 1;
-    for (int i = 0; i < data.config.n_layers; ++i) {
-        float* window = data.layers[i].window;
-        std::memmove(window, window + data.window_at * inner, history * inner * sizeof(float));
-    }
-    data.window_at = 0;
+HWY_INLINE void advance_window(S s, LiveLayer& layer, size_t n) {
+    if (layer.window_at + n <= layer.spare) return;
+    const size_t inner = s.inner();
+    std::memmove(layer.window, layer.window + layer.window_at * inner, layer.history * inner * sizeof(float));
+    layer.window_at = 0;
 }
 
 template <class S, class Count>
 HWY_INLINE unsigned run(LiveData& data, const float* const* in, float* const* out, size_t first, Count n) {
     const S s{data};
-    read_input(s, in, first, n);
+    read_input(s, data.fir_in, in, first, n);
     const bool moving = advance_ramp(data, n);
-    advance_window(s, data, n);
     encode(s, n);
     for (int i = 0; i < data.config.n_layers; ++i) {
-        const LiveLayer& layer = data.layers[i];
+        LiveLayer& layer = data.layers[i];
+        advance_window(s, layer, n);
         if (moving)
             add_block(s, layer, MovingFilm{layer.from, layer.to, data.scratch.ramp}, static_cast<size_t>(n));
         else
             add_block(s, layer, StillFilm{layer.to}, n);
+        layer.window_at += n;
     }
-    data.window_at += n;
-    return decode(s, out, first, n);
+    return decode(s, data.fir_out, out, first, n);
 }
 
 template <class S>

@@ -40,7 +40,7 @@ Planar run(kernels::LiveEngine& engine, const Model& model, const Planar& in) {
     const State start = silence_state(model);
     const Film coefficients = film(model);
     engine.set_film(coefficients.scale.data(), coefficients.shift.data(), 0);
-    for (int i = 0; i < engine.instances(); ++i) engine.set_state(start.conv.data(), start.h.data(), start.h_low.data(), i);
+    for (int i = 0; i < engine.instances(); ++i) engine.set_state({start.conv.data(), start.h.data(), start.h_low.data(), start.fir_in.data(), start.fir_out.data()}, i);
     Planar out(in.size(), std::vector<float>(in[0].size(), NAN));
     std::vector<const float*> from;
     std::vector<float*> to;

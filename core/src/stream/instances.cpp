@@ -27,6 +27,12 @@ std::vector<kernels::LiveEngine> make_engines(const Model& model, kernels::Isa i
     return engines;
 }
 
+/// Null where the state has nothing, which stands for zeros.
+kernels::LiveState<const float> pointers_to(const State& state) noexcept {
+    const auto pointer = [](const std::vector<float>& values) { return values.empty() ? nullptr : values.data(); };
+    return {state.conv.data(), state.h.data(), pointer(state.h_low), pointer(state.fir_in), pointer(state.fir_out)};
+}
+
 } // namespace
 
 Instances::Instances(std::shared_ptr<const Model> model, const StreamOptions& options, std::vector<float> controls)
@@ -49,7 +55,7 @@ void Instances::reset() noexcept {
     if (initial_state_ == InitialState::silence) solver_.solve(coefficients_, start_);
     for (kernels::LiveEngine& engine : engines_) {
         engine.set_film(coefficients_.scale.data(), coefficients_.shift.data(), 0);
-        for (int i = 0; i < engine.instances(); ++i) engine.set_state(start_.conv.data(), start_.h.data(), start_.h_low.data(), i);
+        for (int i = 0; i < engine.instances(); ++i) engine.set_state(pointers_to(start_), i);
     }
 }
 
@@ -57,7 +63,7 @@ void Instances::reset() noexcept {
 void Instances::recover(kernels::LiveEngine& engine, unsigned failed) noexcept {
     if (initial_state_ == InitialState::silence) solver_.solve(coefficients_, start_);
     for (int i = 0; i < engine.instances(); ++i)
-        if (failed >> i & 1) engine.set_state(start_.conv.data(), start_.h.data(), start_.h_low.data(), i);
+        if (failed >> i & 1) engine.set_state(pointers_to(start_), i);
 }
 
 void Instances::follow_controls() noexcept {
@@ -99,7 +105,7 @@ State Instances::state(int instance) const {
     check(instance);
     State state = zero_state(model_->config);
     const kernels::LiveEngine& engine = engines_[static_cast<std::size_t>(instance / per_engine_)];
-    engine.get_state(state.conv.data(), state.h.data(), state.h_low.data(), instance % per_engine_);
+    engine.get_state({state.conv.data(), state.h.data(), state.h_low.data(), state.fir_in.data(), state.fir_out.data()}, instance % per_engine_);
     return state;
 }
 
@@ -110,8 +116,7 @@ void Instances::set_state(const State& state, int instance) {
                     " and " + std::to_string(start_.h.size()) + " (and as many h_low, or none).");
     check(instance);
     kernels::LiveEngine& engine = engines_[static_cast<std::size_t>(instance / per_engine_)];
-    const std::vector<float> none(state.h_low.empty() ? state.h.size() : 0);
-    engine.set_state(state.conv.data(), state.h.data(), none.empty() ? state.h_low.data() : none.data(), instance % per_engine_);
+    engine.set_state(pointers_to(state), instance % per_engine_);
 }
 
 } // namespace serpent

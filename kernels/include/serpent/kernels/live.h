@@ -3,9 +3,12 @@
 //
 //   e = encoder . in + bias;  e += block(norm(e) * gain + shift) for every layer;
 //   out = bound(decoder . norm_f(e) + bias (+ skip in))        the bound: kernels/reference/output_bound.h
+//   with filters: in = fir_in(in) before all this, and fir_out last before the bound       kernels/reference/fir.h
 //   block:  x, z = split(in_proj . u);  x = silu(conv(x));  dt, B, C = split(x_proj . x);  dt = softplus(dt_proj . dt + bias)
 //           euler:  h += q h + dt x B        ema:  h += q (h - x B)        with q = expm1(-dt exp(A_log)) in both
 //           out_proj . ((C h + D x) silu(z))
+//   Blocks of the other kinds and what they do instead: kernels/reference/{rotating_scan,time_invariant_scan}.h. The kinds may be
+//   mixed; taps of a convolution that no channel uses cost nothing.
 //
 // Channels lie in SIMD lanes, so that B and C are broadcast and no projection needs a horizontal sum. A sub-block of up
 // to live_block samples passes layer by layer; only the recurrence walks sample by sample. Every sample sees the same
@@ -33,11 +36,20 @@ struct LiveOptions {
     bool specialised = true;  ///< use code made for the sizes of this model where there is some: the same bits, faster
 };
 
+/// A running state of one instance, layer after layer, with the histories of the filters (block.h and serpent/model.h say more).
+/// conv: [history][d_inner], oldest sample first. h, h_low: [d_inner][d_state]; h_low is what rounding left out of h. fir_in, fir_out:
+/// [channels][taps - 1], oldest sample first. On the way in h_low, fir_in and fir_out may be null: zeros.
+template <class T>
+struct LiveState {
+    T *conv = nullptr, *h = nullptr, *h_low = nullptr, *fir_in = nullptr, *fir_out = nullptr;
+};
+
 /// One model on one or several independent sequences. Starts from state zero and without FiLM (scale 1, shift 0). One
 /// thread at a time. Only the constructor allocates.
 class LiveEngine {
 public:
-    /// Throws std::invalid_argument when the ISA is not available or does not run that many instances.
+    /// Throws std::invalid_argument when the ISA is not available or does not run that many instances, or when blocks differ
+    /// in more than kind and convolution.
     LiveEngine(const ModelShape& shape, const WeightPointers& weights, const LiveOptions& options = {});
     ~LiveEngine();
     LiveEngine(LiveEngine&&) noexcept;
@@ -54,10 +66,8 @@ public:
     /// FiLM of every layer, [n_layers][d_model] each: reached linearly over the next ramp_samples samples, at once if 0.
     void set_film(const float* scale, const float* shift, int ramp_samples) noexcept;
 
-    /// conv: [n_layers][d_conv - 1][d_inner], oldest sample first. h, h_low: [n_layers][d_inner][d_state]; h_low is what rounding
-    /// left out of h.
-    void get_state(float* conv, float* h, float* h_low, int instance = 0) const noexcept;
-    void set_state(const float* conv, const float* h, const float* h_low, int instance = 0) noexcept;
+    void get_state(const LiveState<float>& to, int instance = 0) const noexcept;
+    void set_state(const LiveState<const float>& from, int instance = 0) noexcept;
 
     int instances() const noexcept;
     /// The ISA as the code compiled for it reports it.

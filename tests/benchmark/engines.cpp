@@ -2,6 +2,7 @@
 // Stream by block size and instruction set, Renderer by threads. items_per_second is samples per second: 48,000 of them
 // are real time.
 #include "benchmark_models.h"
+#include "model/example_model.h"
 #include "serpent/render.h"
 #include "serpent/stream.h"
 
@@ -24,8 +25,19 @@ struct NamedModel {
 std::vector<NamedModel> models() {
     using test::benchmark_model;
     return {{"8_8_4_4_full_ema", benchmark_model(8, 1, 4, 4, DecayShape::full, BBar::ema)},
+            {"8_8_4_6_full_ema", benchmark_model(8, 1, 4, 6, DecayShape::full, BBar::ema)},
             {"8_16_4_4_tied_ema", benchmark_model(8, 2, 4, 4, DecayShape::tied, BBar::ema)},
             {"16_32_16_4_full_euler", benchmark_model(16, 2, 16, 4, DecayShape::full, BBar::euler)}};
+}
+
+/// With complex states, and what it adds: taps ever further apart, filters.
+std::vector<NamedModel> resonant_models() {
+    const auto model = [](ModelConfig config) { return std::make_shared<const Model>(test::random_model(config, true, 20000.0)); };
+    ModelConfig plain = test::resonant_preset();
+    plain.dilations = {1}, plain.fir_in = plain.fir_out = 0;
+    ModelConfig small = plain;
+    small.n_layers = 4;
+    return {{"rotating_8_8_4_4", model(small)}, {"rotating_8_8_4_6", model(plain)}, {"resonant_8_8_4_6", model(test::resonant_preset())}};
 }
 
 void stream(benchmark::State& state, const std::shared_ptr<const Model>& model, kernels::Isa isa) {
@@ -86,11 +98,15 @@ void render(benchmark::State& state, const std::shared_ptr<const Model>& model, 
 
 const bool registered = [] {
     const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-    for (const auto& [name, model] : models()) {
+    const auto register_stream = [](const NamedModel& one) {
         for (const kernels::Isa isa : kernels::available_isas()) {
-            const std::string title = "stream/" + name + "/" + std::string(kernels::isa_name(isa));
-            benchmark::RegisterBenchmark(title.c_str(), stream, model, isa)->Arg(1)->Arg(16)->Arg(64)->Arg(512);
+            const std::string title = "stream/" + one.name + "/" + std::string(kernels::isa_name(isa));
+            benchmark::RegisterBenchmark(title.c_str(), stream, one.model, isa)->Arg(1)->Arg(16)->Arg(64)->Arg(512);
         }
+    };
+    for (const NamedModel& one : resonant_models()) register_stream(one);
+    for (const auto& [name, model] : models()) {
+        register_stream({name, model});
         for (int threads = 1; threads <= cores; threads *= 2) {
             const std::string title = "render/" + name + "/threads:" + std::to_string(threads);
             benchmark::RegisterBenchmark(title.c_str(), render, model, threads)->UseRealTime();

@@ -43,6 +43,18 @@ inline ModelConfig resonant_config() {
     return config;
 }
 
+/// Rotating blocks, their taps ever further apart, and filters as long as the presets' ends have them.
+inline ModelConfig resonant_preset(int expand = 1) {
+    ModelConfig config;
+    config.expand = expand;
+    config.n_layers = 6;
+    config.blocks = {BlockKind::rotating};
+    config.dilations = {1, 3, 9, 27, 81, 243};
+    config.fir_in = 64, config.fir_out = 256;
+    config.skip = true;
+    return config;
+}
+
 /// Uniform weights that keep every signal of order 1; with `slowest_samples` the time constants are spread
 /// log-uniformly from 2 samples to that.
 inline Model random_model(const ModelConfig& config, bool with_biases = true, double slowest_samples = 100.0) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Everything that the audio thread may call, on every shipped model, under watch.
+#include "model/example_model.h"
 #include "serpent/player.h"
 #include "stream/stream_helpers.h"
 #include "watch.h"
@@ -61,6 +62,19 @@ TEST_CASE("a stream's callback does nothing forbidden", "[realtime]") {
                     CHECK(forbidden_calls(work) == std::vector<std::string>{});
                     CHECK(system_calls(work) != SystemCalls::some);
                 }
+}
+
+TEST_CASE("a resonant model's callback does nothing forbidden", "[realtime]") {
+    Signal signal;
+    for (const ModelConfig& config : {resonant_preset(), resonant_config()})
+        for (const RateMode mode : {RateMode::scale_dt, RateMode::resample}) {
+            CAPTURE(config.channels, mode == RateMode::resample);
+            Stream stream(std::make_shared<const Model>(random_model(config)), {.instances = 2 / config.channels, .rate_mode = mode});
+            stream.prepare(44100, max_block);
+            const auto work = [&] { callback(stream, signal); };
+            CHECK(forbidden_calls(work) == std::vector<std::string>{});
+            CHECK(system_calls(work) != SystemCalls::some);
+        }
 }
 
 TEST_CASE("no size of block from 1 to 4096 does anything forbidden", "[realtime]") {

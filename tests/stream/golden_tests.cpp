@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Stream against float64: the golden models, and random models of every shape the format allows.
+#include "against_reference.h"
 #include "model/example_model.h"
-#include "reference_model.h"
-#include "stream_helpers.h"
 
 #include <catch2/catch.hpp>
 
@@ -13,26 +12,8 @@ namespace {
 
 const char* const golden_names[] = {"mamba_reference_16_32_16_4", "tied_ema_8_16_4_4", "slow_ema_8_16_8_2",
                                     "odd_widths_5_10_3_3",        "film_8_16_4_2",     "stereo_6_12_4_2",
-                                    "f16_8_8_4_3",                "bf16_8_8_4_3",      "tied_euler_8_16_4_2"};
-
-/// A float model against the same weights in double, from the silence state.
-void check_against_reference(const Model& model, std::size_t samples, const std::vector<float>& controls = {}) {
-    const auto shared = std::make_shared<const Model>(model);
-    const auto channels = static_cast<std::size_t>(model.config.channels);
-    const Planar in = noise(channels, samples);
-    ReferenceModel reference(model, controls);
-    reference.set_state(silence_state(model, controls));
-    const std::vector<double> expected = reference.process(interleaved(in));
-    for (const kernels::Isa isa : kernels::available_isas()) {
-        CAPTURE(kernels::isa_name(isa));
-        Stream stream(shared, {.isa = isa});
-        for (std::size_t i = 0; i < controls.size(); ++i) stream.set_control(static_cast<int>(i), controls[i]);
-        stream.reset();
-        const Distance d = distance(expected, interleaved(play(stream, in, {37})));
-        CAPTURE(d.rms, d.max);
-        CHECK(within_budget(d));
-    }
-}
+                                    "f16_8_8_4_3",                "bf16_8_8_4_3",      "tied_euler_8_16_4_2",
+                                    "rotating_8_8_4_6",           "mixed_6_12_6_4"};
 
 } // namespace
 

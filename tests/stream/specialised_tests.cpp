@@ -15,7 +15,7 @@ using namespace serpent::test;
 
 namespace {
 
-/// The presets, and the wider shapes that presets had before and that models from then have.
+/// The presets, resonant models of the same sizes, and the wider shapes that presets had before and that models from then have.
 std::vector<std::pair<std::string, ModelConfig>> specialised_shapes() {
     std::vector<std::pair<std::string, ModelConfig>> shapes;
     for (const std::string& name : train_preset_names()) shapes.emplace_back(name, train_preset(name).config);
@@ -25,6 +25,14 @@ std::vector<std::pair<std::string, ModelConfig>> specialised_shapes() {
     shapes.emplace_back("8/16/4 x 4, tied", wide);
     wide.a = DecayShape::full, wide.d_state = 8, wide.n_layers = 2;
     shapes.emplace_back("8/16/8 x 2, full", wide);
+    for (const bool tied : {false, true}) {  // tied: 8 by 16, as that is the tied shape with code of its own
+        ModelConfig pairs = resonant_preset(tied ? 2 : 1);
+        pairs.a = tied ? DecayShape::tied : DecayShape::full;
+        shapes.emplace_back(tied ? "resonant, tied" : "resonant", pairs);
+        pairs.blocks = {BlockKind::rotating, BlockKind::selective, BlockKind::time_invariant, BlockKind::rotating};
+        pairs.n_layers = 4, pairs.dilations = {1, 3, 40, 2};
+        shapes.emplace_back(tied ? "mixed, tied" : "mixed", pairs);
+    }
     return shapes;
 }
 

@@ -47,6 +47,10 @@ struct ModelConfig {
     float output_peak = 0.0f;  ///< largest sample it was trained to put out; what it plays is held below twice that. 0: not
     std::vector<Control> controls;
 
+    // Of a model that plays at another rate than its own (at_rate()); no file holds them.
+    float step_ratio = 1.0f;  ///< the model's own rate / the rate it plays at: rotating blocks
+    std::vector<int> convs;   ///< d_conv of every layer; empty: the d_conv of all
+
     int d_inner() const noexcept { return expand * d_model; }
     int decays() const noexcept { return a == DecayShape::tied ? 1 : d_state; }  ///< per channel, of any layer at most
     /// What layer `l` is; its tensors and state follow from that (serpent/kernels/block.h).

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "model/at_rate.h"
 
+#include "reference/rotating_scan.h"
+
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -10,9 +12,13 @@ namespace serpent {
 namespace {
 
 using std::size_t;
+using Interpolation = std::vector<std::vector<double>>;  // [new tap][old tap]
 
-constexpr double shared_band = 0.5;  // of the lower Nyquist frequency: where the interpolated taps have to be right
+// Of the lower Nyquist frequency: where interpolated taps have to be right. Filters colour all that is heard, and have long
+// neighbourhoods to interpolate from.
+constexpr double shared_band = 0.5, filter_band = 0.7;
 constexpr size_t most_solved = 64;   // new taps that stand in for an old one: the cost of a solution is cubic in them
+constexpr size_t cluster = 6;        // the same for taps that stand far apart: each new one costs as much as an old one
 constexpr int extra_taps = 2;        // beyond the oldest old tap, to interpolate it from both sides
 
 double sinc(double x) { return x == 0.0 ? 1.0 : std::sin(x) / x; }
@@ -60,53 +66,97 @@ void shorten_steps(LayerWeights& w, double spacing) {
     for (float& bias : w.dt_proj_bias) bias = static_cast<float>(bias - std::log(spacing));
 }
 
-void move_taps(LayerWeights& w, size_t old_taps, const std::vector<std::vector<double>>& to_new) {
-    const size_t new_taps = to_new.size(), d_inner = w.conv_bias.size();
-    std::vector<float> moved(d_inner * new_taps);
-    for (size_t c = 0; c < d_inner; ++c)
-        for (size_t j = 0; j < new_taps; ++j) {
-            double sum = 0.0;
-            for (size_t k = 0; k < old_taps; ++k) sum += to_new[j][k] * w.conv_weight[c * old_taps + old_taps - 1 - k];
-            moved[c * new_taps + new_taps - 1 - j] = static_cast<float>(sum);  // stored oldest first
-        }
-    w.conv_weight = std::move(moved);
+/// A gain of a rotating pair follows from config.step_ratio; that of a pair that nothing moves is fixed, and C makes up for it.
+void turn_slower(LayerWeights& w, BlockKind kind, double spacing) {
+    for (float& angle : w.A_imag)
+        angle = static_cast<float>(std::clamp(static_cast<double>(angle) / spacing, -std::numbers::pi, std::numbers::pi));
+    if (kind != BlockKind::time_invariant) return;
+    for (size_t i = 0; i < w.A_log.size(); ++i) {
+        w.A_log[i] = static_cast<float>(w.A_log[i] - std::log(spacing));
+        const double q = std::expm1(-std::exp(static_cast<double>(w.A_log[i])));
+        const double gain = std::sqrt(reference::input_power(q, 1.0 / spacing) / reference::input_power(q, 1.0));
+        for (size_t part = 0; part < 2; ++part) w.C[2 * i + part] = static_cast<float>(w.C[2 * i + part] * gain);
+    }
 }
 
-} // namespace
+/// weight: [channels][taps], the tap of the present sample first, or last. Returns the moved ones in the same order.
+std::vector<float> moved_taps(const std::vector<float>& weight, size_t channels, const Interpolation& to_new, bool newest_first) {
+    const size_t new_taps = to_new.size(), old_taps = to_new[0].size();
+    const auto place = [newest_first](size_t k, size_t taps) { return newest_first ? k : taps - 1 - k; };
+    std::vector<float> moved(channels * new_taps);
+    for (size_t c = 0; c < channels; ++c)
+        for (size_t j = 0; j < new_taps; ++j) {
+            double sum = 0.0;
+            for (size_t k = 0; k < old_taps; ++k) sum += to_new[j][k] * weight[c * old_taps + place(k, old_taps)];
+            moved[c * new_taps + place(j, new_taps)] = static_cast<float>(sum);
+        }
+    return moved;
+}
 
-std::vector<std::vector<double>> interpolated_taps(int taps, double spacing) {
+/// `near` new taps stand in for an old one that falls between them.
+Interpolation interpolate(int taps, double tap_spacing, double band_rad, size_t most_near, size_t behind) {
     const auto old_taps = static_cast<size_t>(taps);
-    const double oldest = static_cast<double>(taps - 1) * spacing;
+    const double oldest = static_cast<double>(taps - 1) * tap_spacing;
     const auto on_grid = [&](double delay) { return std::abs(delay - std::round(delay)) < 1e-9; };
     bool all_on_grid = true;
-    for (size_t k = 0; k < old_taps; ++k) all_on_grid = all_on_grid && on_grid(static_cast<double>(k) * spacing);
+    for (size_t k = 0; k < old_taps; ++k) all_on_grid = all_on_grid && on_grid(static_cast<double>(k) * tap_spacing);
     const auto new_taps = static_cast<size_t>(std::ceil(oldest - 1e-9)) + 1 + (all_on_grid ? 0 : extra_taps);
-    std::vector<std::vector<double>> to_new(new_taps, std::vector<double>(old_taps, 0.0));
+    Interpolation to_new(new_taps, std::vector<double>(old_taps, 0.0));
     for (size_t k = 0; k < old_taps; ++k) {
-        const double delay = static_cast<double>(k) * spacing;
+        const double delay = static_cast<double>(k) * tap_spacing;
         if (on_grid(delay)) {
             to_new[static_cast<size_t>(std::lround(delay))][k] = 1.0;
             continue;
         }
-        const double band_rad = shared_band * std::numbers::pi * std::min(1.0, 1.0 / spacing);
-        const size_t near = std::min(new_taps, most_solved), nearest = static_cast<size_t>(delay);
-        const size_t first = std::min(nearest - std::min(nearest, near / 2), new_taps - near);
+        const size_t near = std::min(new_taps, most_near), nearest = static_cast<size_t>(delay);
+        const size_t first = std::min(nearest - std::min(nearest, std::min(behind, near / 2)), new_taps - near);
         const std::vector<double> taps_of_k = fractional_delay(delay - static_cast<double>(first), near, band_rad);
         for (size_t j = 0; j < near; ++j) to_new[first + j][k] = taps_of_k[j];
     }
     return to_new;
 }
 
+double band(double share, double spacing) { return share * std::numbers::pi * std::min(1.0, 1.0 / spacing); }
+
+/// Of a convolution whose taps stand `dilation` old samples apart.
+Interpolation dilated_taps(int taps, int dilation, double spacing) {
+    if (dilation == 1) return interpolated_taps(taps, spacing);
+    return interpolate(taps, dilation * spacing, band(shared_band, spacing), cluster, cluster / 2 - 1);
+}
+
+void move_filter(std::vector<float>& weight, int& taps, int channels, double spacing) {
+    if (taps == 0) return;
+    const Interpolation to_new = interpolate(taps, spacing, band(filter_band, spacing), most_solved / 2, most_solved / 4);
+    weight = moved_taps(weight, static_cast<size_t>(channels), to_new, true);
+    taps = static_cast<int>(to_new.size());
+}
+
+} // namespace
+
+std::vector<std::vector<double>> interpolated_taps(int taps, double spacing) {
+    return interpolate(taps, spacing, band(shared_band, spacing), most_solved, most_solved / 2);
+}
+
 Model at_rate(const Model& model, double sample_rate_hz) {
-    const double spacing = sample_rate_hz / model.config.sample_rate;
-    const auto to_new = interpolated_taps(model.config.d_conv, spacing);
+    const ModelConfig& from = model.config;
+    const double spacing = sample_rate_hz / from.sample_rate;
     Model moved = model;
-    moved.config.sample_rate = static_cast<int>(std::lround(sample_rate_hz));
-    moved.config.d_conv = static_cast<int>(to_new.size());
-    for (LayerWeights& layer : moved.weights.layers) {
+    ModelConfig& config = moved.config;
+    config.sample_rate = static_cast<int>(std::lround(sample_rate_hz));
+    config.step_ratio = static_cast<float>(1.0 / spacing);
+    config.dilations = {1};
+    for (int l = 0; l < from.n_layers; ++l) {
+        LayerWeights& layer = moved.weights.layers[static_cast<size_t>(l)];
+        const kernels::BlockShape block = from.block(l);
+        const Interpolation to_new = dilated_taps(block.d_conv, block.dilation, spacing);
+        layer.conv_weight = moved_taps(layer.conv_weight, static_cast<size_t>(block.d_inner), to_new, false);
+        config.convs.push_back(static_cast<int>(to_new.size()));
         shorten_steps(layer, spacing);
-        move_taps(layer, static_cast<size_t>(model.config.d_conv), to_new);
+        turn_slower(layer, block.kind, spacing);
     }
+    config.d_conv = *std::max_element(config.convs.begin(), config.convs.end());
+    move_filter(moved.weights.fir_in, config.fir_in, from.channels, spacing);
+    move_filter(moved.weights.fir_out, config.fir_out, from.channels, spacing);
     return moved;
 }
 

@@ -16,7 +16,8 @@ kernels::BlockShape ModelConfig::block(int l) const noexcept {
     kernels::BlockShape shape;
     shape.kind = of_layer(blocks, l);
     shape.d_model = d_model, shape.d_inner = d_inner(), shape.d_state = d_state, shape.dt_rank = dt_rank;
-    shape.d_conv = d_conv, shape.dilation = of_layer(dilations, l);
+    shape.d_conv = convs.empty() ? d_conv : of_layer(convs, l), shape.dilation = of_layer(dilations, l);
+    if (shape.kind == BlockKind::rotating) shape.step_ratio = step_ratio;
     shape.tied = a == DecayShape::tied, shape.ema = b_bar == BBar::ema;
     shape.film_hidden = controls.empty() ? 0 : film_hidden;
     return shape;

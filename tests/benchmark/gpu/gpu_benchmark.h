@@ -3,6 +3,7 @@
 
 #include "random.h"
 #include "serpent/kernels/device_peak.h"
+#include "serpent/model.h"
 
 #include <algorithm>
 #include <functional>
@@ -17,6 +18,16 @@ struct Machine {
 };
 
 Machine measure_machine();
+/// Rotating layers of 8/8/4 with dilations that grow by 3 from layer to layer, up to 243, and filters.
+inline ModelConfig rotating_config(int layers) {
+    ModelConfig c;
+    c.d_model = 8, c.expand = 1, c.d_state = 4, c.n_layers = layers, c.skip = true, c.fir_in = 64, c.fir_out = 256;
+    c.blocks = {BlockKind::rotating};
+    c.dilations.clear();
+    for (int l = 0, dilation = 1; l < layers; ++l, dilation = dilation < 243 ? 3 * dilation : 1) c.dilations.push_back(dilation);
+    return c;
+}
+
 /// only_power: only the single sequence of 2^only_power samples; 0: all.
 void print_scans(const Machine& machine, int only_power);
 /// only: the name of one model; empty: all.

@@ -20,6 +20,7 @@ struct Named {
 std::vector<Named> benchmark_models() {
     std::vector<Named> list;
     for (const std::string& name : train_preset_names()) list.push_back({name, train_preset(name).config});
+    list.push_back({"rotating 8/8/4, 6 layers", rotating_config(6)});
     ModelConfig wide = train_preset("nano").config;
     wide.expand = 2, wide.a = DecayShape::tied;
     list.push_back({"8/16/4, 4 layers, tied", wide});
@@ -35,12 +36,21 @@ std::vector<Named> benchmark_models() {
 
 Model model_of(const ModelConfig& config) { return test::random_model(config, true, 48000.0); }
 
+/// As layer_instructions() below, of a rotating layer (device/fused_rotating.h). Of a pair: gain 4, input 2, change and step 8, answer 2;
+/// in phase 3 turn 4, answer 3. In phase 3 also the next layer's norm and x half of in_proj, which phase 1 has not.
+double rotating_instructions(const ModelConfig& c) {
+    const double m = c.d_model, d = c.d_inner(), pairs = c.d_state / 2.0, decays = c.a == DecayShape::tied ? 1 : pairs;
+    const double projections = 3 * d * m + 2 * d * c.d_state + d, scan = d * (decays * 12 + pairs * 12);
+    return projections + 6 * m + d * c.d_conv + 5 * d + 13 * d + scan + 13 * d + d * (decays * 2 + pairs * 7) + 6 * d;
+}
+
 /// Instructions that one sample through one layer cannot do without, by all lanes together. A decay takes 8 (decay() of
 /// device/math.h), an ema step 2, a read-out 1, a SiLU 5, a step size 13. The full euler scan goes by tiles (device/tile_scan.h): 5 to
 /// a sample and state besides the read-out, a decay and a join to a tile. The projections take one to a weight, or where the matrix
 /// units do them (device/matrix_layer.h) three to 32 weights and 4 to split an input. Phase 1: norm, in_proj's x half, convolution,
 /// x_proj, dt, scan; phase 3: norm, in_proj's z half, dt (not where phase 1 leaves its sums), what the start state adds, gate, out_proj.
 double layer_instructions(const ModelConfig& c) {
+    if (c.all_blocks(BlockKind::rotating)) return rotating_instructions(c);
     const double m = c.d_model, d = c.d_inner(), n = c.d_state, decays = c.decays();
     const bool by_tile = c.b_bar == BBar::euler && c.a == DecayShape::full, by_matrix = d == 32 && m == 16;
     const double scan = by_tile ? d * n * (6 + 10.0 / (d > 8 ? 8 : 4)) : d * (decays * 8 + n * (c.b_bar == BBar::ema ? 3 : 4));
@@ -49,11 +59,17 @@ double layer_instructions(const ModelConfig& c) {
 }
 double layer_exps(const ModelConfig& c) {
     const double d = c.d_inner();
+    if (c.all_blocks(BlockKind::rotating)) {
+        const double decays = c.a == DecayShape::tied ? 1 : c.d_state / 2.0;
+        return 3 * d * decays + 6 * d;  // a gain's root beside the decays of both phases
+    }
     return 2 * d * c.decays() + 6 * d;  // decays; exp and division of SiLU and exp of softplus in either phase
 }
 /// The residual stream three times, but the signal instead of it before the first layer and behind the last; the scan's answers, C
 /// and dt's row there and back.
 double model_bytes(const ModelConfig& c) {
+    if (c.all_blocks(BlockKind::rotating))
+        return 4.0 * (c.n_layers * (4 * c.d_inner() + 2 * (c.d_state + 1)) + (c.n_layers - 1) * 2 * c.d_model + 4 * c.channels);
     return 4.0 * (c.n_layers * 2 * (c.d_inner() + c.d_state + 1) + (c.n_layers - 1) * 3 * c.d_model + 3 * c.channels);
 }
 

@@ -12,10 +12,10 @@ namespace serpent::bench {
 namespace {
 
 /// Seconds of one update, many of them queued.
-double update_s(const ModelConfig& config, int lanes, int segment) {
+double update_s(const ModelConfig& config, int lanes, int segment, int blocks_per_lane = 0) {
     Model model = test::random_model(config, true, 48000.0);
     const kernels::DeviceModelLayout layout = device_layout(model.config, model.weights);
-    kernels::DeviceTrainer trainer(layout, lanes, segment, std::vector<float>(layout.parameters));
+    kernels::DeviceTrainer trainer(layout, lanes, segment, std::vector<float>(layout.parameters), {blocks_per_lane});
     const std::vector<float> weights = flat_parameters(model.config, model.weights), zeros(weights.size());
     trainer.set_vectors({weights, weights, zeros, zeros});
     test::Random random(4);
@@ -57,6 +57,14 @@ void print_training() {
                             100 * 180.0 * 48000 / rate);
             }
     }
+    std::printf("\nrotating 8/8/4 with filters    blocks to a lane\n");
+    for (const int layers : {6, 8})
+        for (const int lanes : {32, 64, 128})
+            for (const int blocks : {1, 0}) {
+                const double s = update_s(rotating_config(layers), lanes, 4096, blocks), rate = lanes * 4096 / s;
+                std::printf("%d layers %14s %17d %8d %11.0f %12.1f %18.1f s\n", layers, blocks == 0 ? "as many as fit" : "1", lanes, 4096, s * 1e6, rate * 1e-6,
+                            100 * 180.0 * 48000 / rate);
+            }
     std::printf("\n");
 }
 

@@ -52,8 +52,9 @@ struct LiveLayer {
     const LiveTap* tap = nullptr;                        // [taps], oldest first
 };
 
-/// Rows of LiveLayer::pair_constants. Rotating: cos w - 1, cos w, sin w. Time-invariant: q, b, C (2 parts, 1, 2 parts).
-inline constexpr std::size_t turn_rows = 3, oscillator_rows = 5;
+/// Rows of LiveLayer::pair_constants. Rotating: cos w - 1, sin w, what their rounding left out, cos w. Time-invariant: q, what its
+/// rounding left out, b, C (2 parts each, b one).
+inline constexpr std::size_t turn_rows = 5, oscillator_rows = 7;
 
 /// A filter at an end of the model, and the running signals that it filters: one for every channel of every instance.
 struct LiveFilter {

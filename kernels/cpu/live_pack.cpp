@@ -143,18 +143,27 @@ void pack_pairs(const LiveData& data, LiveLayer& layer, Values values) {
         }
 }
 
+/// A float, and what rounding left out of it.
+std::array<float, 2> split(double value) {
+    const auto high = static_cast<float>(value);
+    return {high, static_cast<float>(value - static_cast<double>(high))};
+}
+
 void pack_rotation(const LiveData& data, LiveLayer& layer, const float* angle) {
     pack_pairs(data, layer, [&](size_t i) {
-        const auto turn = reference::Turn<float>::of(angle[i]);
-        return std::array<float, turn_rows>{turn.t, 1.0f + turn.t, turn.s};
+        const auto turn = reference::Turn<double>::exactly(angle[i]);
+        const auto [t, t_low] = split(turn.t);
+        const auto [s, s_low] = split(turn.s);
+        return std::array<float, turn_rows>{t, s, t_low, s_low, static_cast<float>(1.0 + turn.t)};
     });
 }
 
 void pack_oscillators(const LiveData& data, LiveLayer& layer, const BlockFields<const float*>& w) {
     pack_pairs(data, layer, [&](size_t i) {
         const auto o = reference::oscillator(static_cast<double>(w.A_log[i]), static_cast<double>(w.A_imag[i]));
-        return std::array<float, oscillator_rows>{static_cast<float>(o.q_re), static_cast<float>(o.q_im), static_cast<float>(o.b),
-                                                  w.C[2 * i], w.C[2 * i + 1]};
+        const auto [re, re_low] = split(o.q_re);
+        const auto [im, im_low] = split(o.q_im);
+        return std::array<float, oscillator_rows>{re, im, re_low, im_low, static_cast<float>(o.b), w.C[2 * i], w.C[2 * i + 1]};
     });
 }
 

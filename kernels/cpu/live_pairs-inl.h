@@ -21,11 +21,15 @@ struct LivePair {
     V re, im, re_low, im_low;
 };
 
-/// h <- h + q h + (in_re, in_im)
+/// h <- h + (t + i s) h + (q_re + i q_im) h + (in_re, in_im). A turn is of the order of 1, a slow decay far below its rounding: their
+/// sum in one float would be off by the rounding of the turn, sample after sample in the same direction, which a time constant of tau
+/// samples amplifies by tau. So (t, s) are the turn in float, and q holds the decay together with what that float left out.
 template <class D, class V = hn::Vec<D>>
-HWY_INLINE void advance_pair(D d, V q_re, V q_im, V in_re, V in_im, LivePair<V>& h) {
-    const V re = hn::MulAdd(q_re, h.re, hn::NegMulAdd(q_im, h.im, in_re));
-    const V im = hn::MulAdd(q_re, h.im, hn::MulAdd(q_im, h.re, in_im));
+HWY_INLINE void advance_pair(D d, V t, V s, V q_re, V q_im, V in_re, V in_im, LivePair<V>& h) {
+    const V small_re = hn::MulAdd(q_re, h.re, hn::NegMulAdd(q_im, h.im, in_re));
+    const V small_im = hn::MulAdd(q_re, h.im, hn::MulAdd(q_im, h.re, in_im));
+    const V re = hn::MulAdd(t, h.re, hn::NegMulAdd(s, h.im, small_re));
+    const V im = hn::MulAdd(t, h.im, hn::MulAdd(s, h.re, small_im));
     add_compensated(d, re, &h.re, &h.re_low);
     add_compensated(d, im, &h.im, &h.im_low);
 }
@@ -65,9 +69,10 @@ struct Rotation {
         if (!tied) decay(m);
         const size_t inner = s.inner();
         const float* turn = layer.pair_constants + m * turn_rows * inner + c;
-        const V sine = hn::Load(d, turn + 2 * inner);
-        const V q_re = hn::MulAdd(q, hn::Load(d, turn + inner), hn::Load(d, turn)), q_im = hn::MulAdd(q, sine, sine);
-        advance_pair(d, q_re, q_im, hn::MulAdd(gain, S::broadcast(B_C, m), h.re_low),
+        const V sine = hn::Load(d, turn + inner);
+        const V q_re = hn::MulAdd(q, hn::Load(d, turn + 4 * inner), hn::Load(d, turn + 2 * inner));
+        const V q_im = hn::MulAdd(q, sine, hn::Load(d, turn + 3 * inner));
+        advance_pair(d, hn::Load(d, turn), sine, q_re, q_im, hn::MulAdd(gain, S::broadcast(B_C, m), h.re_low),
                      hn::MulAdd(gain, S::broadcast(B_C, pairs + m), h.im_low), h);
     }
     HWY_INLINE V C_re(size_t m) const { return S::broadcast(B_C, 2 * pairs + m); }
@@ -92,10 +97,11 @@ struct Oscillation {
         return hn::Load(d, layer.pair_constants + (m * oscillator_rows + row) * s.inner() + c);
     }
     HWY_INLINE void advance(size_t m, LivePair<V>& h) {
-        advance_pair(d, constant(m, 0), constant(m, 1), hn::MulAdd(constant(m, 2), x, h.re_low), h.im_low, h);
+        advance_pair(d, constant(m, 0), constant(m, 1), constant(m, 2), constant(m, 3), hn::MulAdd(constant(m, 4), x, h.re_low), h.im_low,
+                     h);
     }
-    HWY_INLINE V C_re(size_t m) const { return constant(m, 3); }
-    HWY_INLINE V C_im(size_t m) const { return constant(m, 4); }
+    HWY_INLINE V C_re(size_t m) const { return constant(m, 5); }
+    HWY_INLINE V C_im(size_t m) const { return constant(m, 6); }
     HWY_INLINE size_t re_row(size_t m) const { return 2 * m; }
     HWY_INLINE size_t im_row(size_t m) const { return 2 * m + 1; }
 };

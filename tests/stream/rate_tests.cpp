@@ -224,3 +224,36 @@ TEST_CASE("a long convolution is interpolated from its neighbourhood, at the sam
         }
     }
 }
+
+TEST_CASE("a resonant model at another rate keeps its silence and its answer, and stays cheap", "[stream][rate][resonant]") {
+    ModelConfig config = resonant_preset();
+    config.skip = false;  // else most of the answer
+    Model own = random_model(config, true, 2000.0);
+    for (LayerWeights& layer : own.weights.layers)
+        for (float& angle : layer.A_imag) angle *= 0.1f;
+    const auto model = std::make_shared<const Model>(own);
+    Stream once(model), twice(model);
+    const float rest = play(once, silence(1, 100), {64})[0][0];
+    for (const double rate_hz : {44100.0, 96000.0}) {
+        CAPTURE(rate_hz);
+        const Model moved = at_rate(*model, rate_hz);
+        for (std::size_t l = 0; l < moved.weights.layers.size(); ++l) {
+            const auto& weight = moved.weights.layers[l].conv_weight;
+            const auto used = weight.size() - static_cast<std::size_t>(std::count(weight.begin(), weight.end(), 0.0f));
+            if (config.dilations[l] > 1) CHECK(used <= 8 * 19);  // of 8 channels: three clusters of six, and the present sample
+            CHECK(moved.weights.layers[l].A_imag[0] == Approx(own.weights.layers[l].A_imag[0] * 48000.0 / rate_hz));
+        }
+        Stream stream(model);
+        stream.prepare(rate_hz, 64);
+        const Planar out = play(stream, silence(1, 2000), {64});
+        for (const float v : out[0]) REQUIRE(close(rest, v, 1e-4 * std::abs(rest) + 2e-5));
+    }
+    once.reset();
+    twice.prepare(96000, 64);
+    const auto expected = play(once, {sine(300, 48000, 9600)}, {64})[0], got = play(twice, {sine(300, 96000, 19200)}, {64})[0];
+    std::vector<float> every_other;
+    for (std::size_t t = 0; t < got.size(); t += 2) every_other.push_back(got[t]);
+    const Distance d = distance(expected, every_other);
+    CAPTURE(d.rms, d.max);
+    CHECK(d.within(0.03, 0.2));
+}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "cuda/device_group.cuh"
+#include "cuda/lane_states.cuh"
 #include "cuda/support.cuh"
 #include "device/optimiser.h"
 #include "device/segment.h"
@@ -173,29 +174,6 @@ __global__ void __launch_bounds__(update_threads) constants_kernel(int n_layers,
 }
 
 std::size_t as_size(std::int64_t n) { return static_cast<std::size_t>(n); }
-
-/// The states of all lanes.
-struct LaneStates {
-    DeviceArray<float> conv, h, fir_in, fir_out;
-
-    LaneStates(const Shape& s, int lanes)
-        : conv(floats(s.history_floats, lanes)), h(floats(s.h_floats, lanes)), fir_in(floats(s.fir_in_history(), lanes)),
-          fir_out(floats(s.fir_out_history(), lanes)) {}
-    StatePointers<float> pointers() const { return {conv.data(), h.data(), fir_in.data(), fir_out.data()}; }
-    std::size_t size() const { return conv.size() + h.size() + fir_in.size() + fir_out.size(); }
-
-    /// function(all lanes' array, floats of a lane, pointer) for each of the four.
-    template <class T, class Function>
-    static void each_part(const Shape& s, const StatePointers<T>& to, const Function& function) {
-        function(&LaneStates::conv, as_size(s.history_floats), to.conv);
-        function(&LaneStates::h, as_size(s.h_floats), to.h);
-        function(&LaneStates::fir_in, as_size(s.fir_in_history()), to.fir_in);
-        function(&LaneStates::fir_out, as_size(s.fir_out_history()), to.fir_out);
-    }
-
-private:
-    static std::size_t floats(int of_lane, int lanes) { return std::max<std::size_t>(1, as_size(of_lane) * as_size(lanes)); }
-};
 
 /// As many blocks to a lane as fill the GPU: neighbours of a cluster, which older GPUs have not.
 int blocks_that_fit(int lanes) {

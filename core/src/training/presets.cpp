@@ -35,7 +35,7 @@ ModelConfig resonant(int layers) {
 TrainSchedule thorough() {
     TrainSchedule k;
     k.segment = k.late_segment = 4096;
-    k.rate = 0.01;
+    k.rate = 0.008;
     k.pre_emphasis_weight = 0.5;
     k.unscored_s = 0.05;
     k.validate_every = 200;

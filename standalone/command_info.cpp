@@ -14,6 +14,7 @@
 #include <iomanip>
 #include <iostream>
 #include <memory>
+#include <numbers>
 #include <sstream>
 #include <string>
 
@@ -70,6 +71,32 @@ bool has_biases(const Model& model) {
     });
 }
 
+std::vector<std::string> block_names(const serpent::ModelConfig& config) {
+    std::vector<std::string> names;
+    for (const serpent::BlockKind kind : config.blocks) names.emplace_back(serpent::kernels::block_kind_name(kind));
+    return names;
+}
+
+/// "rotating, dilated by 1, 3, 9": kinds and dilations in the order in which layers take them.
+std::string blocks_text(const serpent::ModelConfig& config) {
+    std::string text;
+    for (const std::string& name : block_names(config)) text += (text.empty() ? "" : ", ") + name;
+    if (config.dilations == std::vector<int>(config.dilations.size(), 1)) return text;
+    for (std::size_t i = 0; i < config.dilations.size(); ++i) text += (i == 0 ? ", dilated by " : ", ") + std::to_string(config.dilations[i]);
+    return text;
+}
+
+/// What the states of rotating and time-invariant blocks turn at; empty where there are none.
+std::string resonances_text(const Model& model) {
+    double lowest = 1e300, highest = 0;
+    for (const serpent::LayerWeights& layer : model.weights.layers)
+        for (const float angle : layer.A_imag) {
+            const double hz = std::fabs(std::remainder(angle, 2 * std::numbers::pi)) / (2 * std::numbers::pi) * model.config.sample_rate;
+            lowest = std::min(lowest, hz), highest = std::max(highest, hz);
+        }
+    return highest > 0 ? "states turn at " + rounded(lowest) + " to " + rounded(highest) + " Hz" : "";
+}
+
 ordered_json config_json(const serpent::ModelConfig& config) {
     ordered_json controls = ordered_json::array();
     for (const auto& control : config.controls) {
@@ -81,6 +108,7 @@ ordered_json config_json(const serpent::ModelConfig& config) {
             {"d_conv", config.d_conv}, {"expand", config.expand}, {"dt_rank", config.dt_rank},
             {"a", config.a == serpent::DecayShape::tied ? "tied" : "full"},
             {"b_bar", config.b_bar == serpent::BBar::ema ? "ema" : "euler"},
+            {"blocks", block_names(config)}, {"dilations", config.dilations}, {"fir_in", config.fir_in}, {"fir_out", config.fir_out},
             {"final_norm", config.final_norm}, {"skip", config.skip}, {"output_peak", config.output_peak},
             {"controls", controls}};
 }
@@ -131,8 +159,12 @@ void print_card(const Model& model) {
     info_line("Size", number(config.n_layers) + " layers, d_model " + number(config.d_model) + ", d_inner " +
                      number(config.d_inner()) + ", d_state " + number(config.d_state) + ", d_conv " + number(config.d_conv) +
                      ", dt_rank " + number(config.dt_rank));
+    info_line("Blocks", blocks_text(config));
+    if (config.fir_in + config.fir_out > 0)
+        info_line("Filters", number(config.fir_in) + " taps at the input, " + number(config.fir_out) + " at the output");
+    const bool any_selective = std::ranges::find(config.blocks, serpent::BlockKind::selective) != config.blocks.end();
     info_line("Options", std::string(config.a == serpent::DecayShape::tied ? "one decay per channel" : "full A") +
-                        (config.b_bar == serpent::BBar::ema ? ", ema input" : ", Euler input") +
+                        (!any_selective ? "" : config.b_bar == serpent::BBar::ema ? ", ema input" : ", Euler input") +
                         (has_biases(model) ? ", biases" : "") + (config.final_norm ? ", final norm" : "") +
                         (config.skip ? ", skip" : ""));
     const auto parameters = model.parameter_count(), macs = model.macs_per_sample();
@@ -143,6 +175,7 @@ void print_card(const Model& model) {
     const double ms = 1000.0 / config.sample_rate;
     info_line("Memory", "time constants from " + rounded_time(memory.shortest_samples * ms) + " to " +
                        rounded_time(memory.longest_samples * ms) + " (at silence)");
+    info_line("Resonance", resonances_text(model));
     for (const auto& control : config.controls) {
         info_line("Control", control.name + ": " + rounded(control.min) + " to " + rounded(control.max) + ", default " +
                             rounded(control.default_value) + (control.unit.empty() ? "" : " " + control.unit));

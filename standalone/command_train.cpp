@@ -75,7 +75,7 @@ serpent::TrainingData load_data(const Arguments& a) {
 serpent::Trainer make_trainer(const Arguments& a, const std::shared_ptr<const serpent::TrainingSet>& set) {
     if (a.files.resume) {
         serpent::Trainer trainer = serpent::Trainer::resume(set, a.files.checkpoint(), a.threads, device_of(a));
-        std::cerr << "resuming at step " << trainer.steps_done() << " of " << trainer.options().schedule.steps << '\n';
+        tell_resumed(trainer);
         return trainer;
     }
     serpent::TrainOptions options = options_of(a);
@@ -90,10 +90,7 @@ serpent::Trainer make_trainer(const Arguments& a, const std::shared_ptr<const se
         options.schedule.steps = std::max<std::int64_t>(1, std::llround(std::min(*a.epochs * double(samples) / per_step, 1e12)));
     }
     serpent::Trainer trainer(set, options);
-    if (a.minutes || (!a.epochs && a.schedule_json.find("steps") == std::string::npos)) {
-        std::cerr << "timing this machine...\n";
-        trainer.calibrate(a.minutes.value_or(10.0));
-    }
+    decide_length(trainer, a.minutes, 10.0, a.epochs || gives_steps(a.schedule_json));
     return trainer;
 }
 

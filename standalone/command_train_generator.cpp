@@ -40,7 +40,7 @@ struct Arguments {
 serpent::GeneratorTrainer make_trainer(const Arguments& a, const std::shared_ptr<const serpent::GeneratorData>& data) {
     if (a.files.resume) {
         serpent::GeneratorTrainer trainer = serpent::GeneratorTrainer::resume(data, a.files.checkpoint(), a.threads);
-        std::cerr << "resuming at step " << trainer.steps_done() << " of " << trainer.options().schedule.steps << '\n';
+        tell_resumed(trainer);
         return trainer;
     }
     serpent::GeneratorTrainOptions options = serpent::generator_preset(a.preset);
@@ -49,10 +49,7 @@ serpent::GeneratorTrainer make_trainer(const Arguments& a, const std::shared_ptr
     if (!a.config_json.empty()) override_generator_config(options, a.config_json);
     if (!a.schedule_json.empty()) override_generator_schedule(options, a.schedule_json);
     serpent::GeneratorTrainer trainer(data, options);
-    if (a.minutes || a.schedule_json.find("steps") == std::string::npos) {
-        std::cerr << "timing this machine...\n";
-        trainer.calibrate(a.minutes.value_or(60.0));
-    }
+    decide_length(trainer, a.minutes, 60.0, gives_steps(a.schedule_json));
     return trainer;
 }
 

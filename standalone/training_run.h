@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -18,6 +19,23 @@ struct TrainingRun {
     double wall_s = 0;
     bool finished = false;  ///< else it was interrupted
 };
+
+/// Says where a training goes on.
+template <class Trainer>
+void tell_resumed(const Trainer& trainer) {
+    std::cerr << "resuming at step " << trainer.steps_done() << " of " << trainer.options().schedule.steps << '\n';
+}
+
+/// Times the machine and decides how many steps make `minutes`, or `otherwise` where nothing is said. `steps_given`: elsewhere.
+template <class Trainer>
+void decide_length(Trainer& trainer, const std::optional<double>& minutes, double otherwise, bool steps_given) {
+    if (!minutes && steps_given) return;
+    std::cerr << "timing this machine...\n";
+    trainer.calibrate(minutes.value_or(otherwise));
+}
+
+/// Whether the user's changes to the schedule say how many steps there are.
+inline bool gives_steps(const std::string& schedule_json) { return schedule_json.find("steps") != std::string::npos; }
 
 /// Trains with a checkpoint now and then. One that cannot be written is an error before the first update; later it is told, and
 /// the training goes on. `figures(trainer)` is shown beside the progress.

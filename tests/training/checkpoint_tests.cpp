@@ -58,7 +58,7 @@ TEST_CASE("a checkpoint with any count, place or size out of range is refused", 
     }
     const GeneratorCase generator;
     for (const auto& [place, value] : {std::pair<const char*, json>{"/lanes/3/1", 3}, {"/lanes/3/4", -1}, {"/lanes/0/5", 256},
-                                       {"/lanes/0/6/0", 3}, {"/lanes/2/3", 1e300}, {"/lanes/1/4", 1u << 30}, {"/step", 21},
+                                       {"/lanes/0/6/0", 3}, {"/lanes/2/3", 1e300}, {"/lanes/1/4", 1u << 30}, {"/step", 21}, {"/best_step", 21},
                                        {"/schedule/validate_every", 0}, {"/schedule/lanes", 32}, {"/scored_sum", json::array()}}) {
         CAPTURE(place, value.dump());
         check_refused(generator, [&, where = place, what = value](json& progress) { progress[json::json_pointer(where)] = what; });
@@ -100,4 +100,46 @@ TEMPLATE_TEST_CASE("a training that diverges is saved, resumed and noted, and le
     CHECK(again.divergence() == trainer.divergence());
     while (again.step()) {}
     for (const auto* t : {&trainer, &again}) CHECK_NOTHROW(t->best_model().save(folder / "model.safetensors"));
+}
+
+TEMPLATE_TEST_CASE("a training that gets no better any more loses patience in its second half", "[checkpoint]", EffectCase, GeneratorCase) {
+    TestType test;
+    test.options.schedule.rate = 1e-30;
+    test.options.schedule.steps = 20;
+    test.options.schedule.validate_every = 3;
+    test.options.schedule.patience = 0.2;
+    test.options.schedule.average = 0;             // and so the averaged weights are those that do not move
+    test.options.schedule.longest_memory_s = 100;  // nor are they tamed
+    if constexpr (std::is_same_v<TestType, EffectCase>) {
+        auto data = std::make_shared<TrainingSet>(*test.data);
+        data->valid = data->train;
+        test.data = data;
+    }
+    typename TestType::Trainer trainer(test.data, test.options);
+    while (trainer.step()) {}
+    CHECK(trainer.steps_done() == 15);
+    test.options.schedule.patience = 1;
+    typename TestType::Trainer patient(test.data, test.options);
+    while (patient.step()) {}
+    CHECK(patient.steps_done() == 20);
+}
+
+TEST_CASE("a generator's checkpoint of before there was patience resumes to the same bits", "[checkpoint]") {
+    const GeneratorCase test;
+    const TemporaryFolder folder;
+    GeneratorTrainer whole(test.data, test.options), first(test.data, test.options);
+    while (whole.step()) {}
+    for (int i = 0; i < 10; ++i) REQUIRE(first.step());
+    first.save_checkpoint(folder / "checkpoint");
+    FileParts file(file_text(folder / "checkpoint"));
+    auto progress = json::parse(file.header["__metadata__"]["progress"].get<std::string>());
+    REQUIRE(progress.erase("best_step") == 1);
+    REQUIRE(progress["schedule"].erase("patience") == 1);
+    file.header["__metadata__"]["progress"] = progress.dump();
+    write_text(folder / "checkpoint", file.joined());
+    GeneratorTrainer second = GeneratorTrainer::resume(test.data, folder / "checkpoint", 1);
+    while (second.step()) {}
+    whole.save_checkpoint(folder / "whole");
+    second.save_checkpoint(folder / "second");
+    CHECK(file_text(folder / "whole") == file_text(folder / "second"));
 }

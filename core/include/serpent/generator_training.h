@@ -56,6 +56,7 @@ struct GeneratorSchedule {
     double unsaid = 0.15;         ///< chance that a recording does not say one of its conditions
     double stay = 0.85;           ///< chance that the next recording has the same value of the last condition
     int validate_every = 250;     ///< updates
+    double patience = 1.0;        ///< stop when this share of all steps brought no better validation, as TrainSchedule's; 1: never
     double longest_memory_s = 0.5;  ///< longest time constant at the start
 };
 
@@ -99,7 +100,7 @@ public:
     GeneratorTrainer(GeneratorTrainer&&) noexcept;
     GeneratorTrainer& operator=(GeneratorTrainer&&) noexcept;
 
-    /// One update; validates when it is time to. False when all steps are done.
+    /// One update; validates when it is time to. False when the run is over (all steps done, or patience lost).
     bool step();
     /// Times a few updates on a copy and sets the number of steps so that the run takes `minutes`.
     void calibrate(double minutes);

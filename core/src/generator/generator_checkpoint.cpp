@@ -4,13 +4,10 @@
 
 #include "generator/generator_schedule_json.h"
 #include "model/atomic_file.h"
-#include "model/isa.h"
 #include "serpent/errors.h"
-#include "training/checkpoint_file.h"
-#include "training/schedule_fields.h"
+#include "training/loop_checkpoint.h"
 
 #include <algorithm>
-#include <bit>
 
 namespace serpent {
 namespace {
@@ -19,19 +16,12 @@ using namespace checkpoint;
 using nlohmann::json;
 
 constexpr Format format{"serpent-generator-checkpoint", "1"};
+constexpr LoopNames names{"best_valid_bits", "nats_sum", "scored_sum", "train_bits", "valid_bits"};
 constexpr std::int64_t longest_visit = std::int64_t{1} << 48;  // samples: no recording is longer
 
 /// The weights of several kinds under prefixed names.
 std::vector<TensorRef> all_weights(GeneratorTrainerState& s) {
-    std::vector<TensorRef> list;
-    const std::pair<const char*, GeneratorWeights*> sets[] = {
-        {"net.", &s.net}, {"average.", &s.average}, {"m.", &s.m}, {"v.", &s.v}, {"best.", &s.best}};
-    for (const auto& [prefix, weights] : sets)
-        for (TensorRef t : tensors(s.options.config, *weights)) {
-            t.name = prefix + t.name;
-            list.push_back(t);
-        }
-    return list;
+    return weight_sets(s.options.config, s.net, s.average, s.m, s.v, s.best);
 }
 
 /// Calls `visit(name, buffer)` for all that a group of 16 lanes carries.
@@ -64,68 +54,31 @@ GeneratorLane lane_of(const json& j, const GeneratorConfig& config) {
     return l;
 }
 
-json point_json(const GeneratorPoint& p) {
-    return {{"step", p.step}, {"epoch", number_json(p.epoch)}, {"train_bits", number_json(p.train_bits)},
-            {"valid_bits", number_json(p.valid_bits)}, {"rate", number_json(p.rate)}};
-}
-
-GeneratorPoint point_of(const json& j, std::int64_t steps) {
-    return {count_of(j.at("step"), "step of the curve", steps), number_of(j.at("epoch")), number_of(j.at("train_bits")),
-            number_of(j.at("valid_bits")), number_of(j.at("rate"))};
-}
-
 json progress_json(const GeneratorTrainerState& s) {
-    json lanes = json::array(), curve = json::array();
+    json j = common_json(s, names), lanes = json::array();
     for (const GeneratorLane& l : s.lanes) lanes.push_back(lane_json(l));
-    for (const GeneratorPoint& p : s.curve) curve.push_back(point_json(p));
-    return {{"config", generator_config_text(s.options.config)},
-            {"schedule", s.options.schedule},
-            {"seed", s.options.seed},
-            {"isa", std::string(kernels::isa_name(required_isa(s.options.isa)))},
-            {"step", s.step},
-            {"best_valid_bits", std::bit_cast<std::uint64_t>(s.best_valid_bits)},
-            {"nats_sum", number_json(s.nats_sum)},
-            {"scored_sum", number_json(s.scored_sum)},
-            {"curve", curve},
-            {"lanes", lanes},
-            {"divergence", s.divergence.to_json()},
-            {"data_fingerprint", s.data_fingerprint}};
+    j.update({{"config", generator_config_text(s.options.config)}, {"lanes", lanes}});
+    return j;
 }
 
 void read_progress(const json& j, GeneratorTrainerState& s) {
     s.options.config = parse_generator_config(j.at("config").get<std::string>());
-    s.options.schedule = patched_schedule(GeneratorSchedule{}, j.at("schedule"));
-    check_schedule(s.options.schedule);
-    s.options.seed = bits_of(j.at("seed"), "seed");
-    s.options.isa = kernels::isa_from_name(j.at("isa").get<std::string>());
-    s.step = count_of(j.at("step"), "step", s.options.schedule.steps);
-    s.best_valid_bits = std::bit_cast<double>(bits_of(j.at("best_valid_bits"), "best validation"));
-    if (!(s.best_valid_bits >= 0)) throw Error("its best validation is out of range");
-    s.nats_sum = number_of(j.at("nats_sum"));
-    s.scored_sum = number_of(j.at("scored_sum"));
-    for (const json& point : j.at("curve")) s.curve.push_back(point_of(point, s.step));
-    s.divergence = Divergence::from(j, s.options.schedule.lanes, s.step);
-    s.data_fingerprint = bits_of(j.at("data_fingerprint"), "fingerprint");
+    read_common(j, names, s);
     for (const json& lane : j.at("lanes")) s.lanes.push_back(lane_of(lane, s.options.config));
     if (s.lanes.size() != static_cast<std::size_t>(s.options.schedule.lanes))
         throw Error("its number of lanes is not that of the schedule");
 }
 
-void fill(std::uint64_t& hash, const void* bytes, std::size_t count) {
-    const auto* p = static_cast<const unsigned char*>(bytes);
-    for (std::size_t i = 0; i < count; ++i) hash = (hash ^ p[i]) * 0x100000001b3u;
-}
-
 } // namespace
 
 std::uint64_t fingerprint(const GeneratorData& data) {
-    std::uint64_t hash = 0xcbf29ce484222325u;
+    Fingerprint hash;
     for (const auto* list : {&data.train, &data.valid})
         for (const GeneratorRecording& r : *list) {
-            fill(hash, r.classes.data(), r.classes.size());
-            fill(hash, r.conditions.data(), r.conditions.size() * sizeof(int));
+            hash.add<std::uint8_t>(r.classes);
+            hash.add<int>(r.conditions);
         }
-    return hash;
+    return hash.value;
 }
 
 std::vector<std::byte> checkpoint_bytes(const GeneratorTrainerState& state) {

@@ -9,6 +9,6 @@ namespace serpent {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GeneratorSchedule, steps, lanes, segment, rate, final_rate, rate_warmup,
                                                 weight_decay, clip, average, restart, gap_s, unsaid, stay, validate_every,
-                                                longest_memory_s)
+                                                patience, longest_memory_s)
 
 } // namespace serpent

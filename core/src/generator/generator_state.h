@@ -4,26 +4,26 @@
 
 #include "generator/generator_sampler.h"
 #include "generator/generator_segment.h"
-#include "training/divergence.h"
+#include "training/training_task.h"
 
 #include <cstddef>
-#include <limits>
 #include <span>
 
 namespace serpent {
 
-struct GeneratorTrainerState {
+struct GeneratorTrainerState : LoopState {
     GeneratorTrainOptions options;
     GeneratorWeights net, average, m, v, best;  ///< being trained; moving average; AdamW's moments; best average
-    std::int64_t step = 0;
-    double best_valid_bits = std::numeric_limits<double>::infinity();
-    double nats_sum = 0, scored_sum = 0;        ///< since the last point of the curve
     std::vector<GeneratorPoint> curve;
     std::vector<GeneratorLane> lanes;
     std::vector<GeneratorLaneState> groups;     ///< [lanes / 16], filled for a checkpoint only
-    Divergence divergence;
     std::uint64_t data_fingerprint = 0;
 };
+
+/// Of a run before its first step. Throws Error when data, schedule or configuration is not valid.
+GeneratorTrainerState fresh_state(const GeneratorData& data, GeneratorTrainOptions options);
+/// Throws Error when there is nothing to train on.
+void check_generator_data(const GeneratorData& data);
 
 /// Throws Error naming the field that is out of its range.
 void check_schedule(const GeneratorSchedule& schedule);
@@ -42,6 +42,13 @@ void check_fits(const GeneratorTrainerState& state, const GeneratorData& data);
 
 /// Random weights; time constants spread over 1 step to the schedule's longest memory.
 GeneratorWeights initial_generator_weights(const GeneratorConfig& config, const GeneratorSchedule& schedule, std::uint64_t seed);
+
+/// AdamW's decay of one tensor.
+double weight_decay_of(const GeneratorSchedule& schedule, const TensorRef& tensor);
+
+bool makes_valid_model(const GeneratorConfig& config, const GeneratorWeights& weights);
+/// The best weights that make a valid model, if there are any; the averaged ones before the first validation.
+GeneratorModel best_model(const GeneratorTrainerState& state);
 
 /// Makes every tensor as large as the config says, filled with zeros.
 void resize_weights(const GeneratorConfig& config, GeneratorWeights& weights);

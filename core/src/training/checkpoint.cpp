@@ -5,16 +5,13 @@
 #include "model/atomic_file.h"
 #include "model/bound_memory.h"
 #include "model/config_json.h"
-#include "model/isa.h"
 #include "model/silence.h"
 #include "serpent/errors.h"
-#include "training/checkpoint_file.h"
+#include "training/loop_checkpoint.h"
 #include "training/schedule.h"
-#include "training/schedule_fields.h"
 #include "training/schedule_json.h"
 
 #include <array>
-#include <bit>
 #include <cmath>
 
 namespace serpent {
@@ -24,19 +21,13 @@ using namespace checkpoint;
 using nlohmann::json;
 
 constexpr Format format{"serpent-checkpoint", "2"};
+constexpr LoopNames names{"best_valid_esr", "loss_sum", "loss_count", "train_loss", "valid_esr"};
 
 using PlayedSizes = std::vector<std::array<std::size_t, std::size(state_parts)>>;  ///< floats of every take and part of its states
 
 /// Weights of several kinds under prefixed names; lanes and played states as flat tensors.
 std::vector<TensorRef> all_tensors(TrainerState& s, const PlayedSizes& played) {
-    std::vector<TensorRef> list;
-    const std::pair<const char*, Weights*> sets[] = {
-        {"net.", &s.net.weights}, {"average.", &s.average}, {"m.", &s.m}, {"v.", &s.v}, {"best.", &s.best}};
-    for (const auto& [prefix, weights] : sets)
-        for (TensorRef t : tensors(s.net.config, *weights)) {
-            t.name = prefix + t.name;
-            list.push_back(t);
-        }
+    std::vector<TensorRef> list = weight_sets(s.net.config, s.net.weights, s.average, s.m, s.v, s.best);
     const State one = zero_state(s.net.config);
     for (std::size_t lane = 0; lane < s.lane_states.size(); ++lane) {
         const std::string prefix = "lane." + std::to_string(lane) + ".";
@@ -70,35 +61,14 @@ LaneRun run_of(const json& j) {
     return {bits_of(j.at(0), "number of a stretch"), count(1), count(2), count(3), count(4)};
 }
 
-json point_json(const TrainPoint& p) {
-    return {{"step", p.step}, {"epoch", number_json(p.epoch)}, {"train_loss", number_json(p.train_loss)},
-            {"valid_esr", number_json(p.valid_esr)}, {"rate", number_json(p.rate)}};
-}
-
-TrainPoint point_of(const json& j, std::int64_t steps) {
-    return {count_of(j.at("step"), "step of the curve", steps), number_of(j.at("epoch")), number_of(j.at("train_loss")),
-            number_of(j.at("valid_esr")), number_of(j.at("rate"))};
-}
-
 json progress_json(const TrainerState& s) {
-    json runs = json::array(), curve = json::array();
+    json j = common_json(s, names), runs = json::array();
     for (const LaneRun& r : s.runs) runs.push_back(run_json(r));
-    for (const TrainPoint& p : s.curve) curve.push_back(point_json(p));
-    return {{"config", config_text(s.net.config)},
-            {"schedule", s.options.schedule},
-            {"seed", s.options.seed},
-            {"isa", std::string(kernels::isa_name(required_isa(s.options.isa)))},
-            {"scale", {s.scale.dry, s.scale.wet, s.scale.pre_emphasised}},
-            {"step", s.step},
-            {"best_valid_esr", std::bit_cast<std::uint64_t>(s.best_valid_esr)},
-            {"best_step", s.best_step},
-            {"loss_sum", number_json(s.loss_sum)},
-            {"loss_count", s.loss_count},
-            {"curve", curve},
-            {"runs", runs},
-            {"played", played_sizes(s)},
-            {"divergence", s.divergence.to_json()},
-            {"data_fingerprint", s.data_fingerprint}};
+    j.update({{"config", config_text(s.net.config)},
+              {"scale", {s.scale.dry, s.scale.wet, s.scale.pre_emphasised}},
+              {"runs", runs},
+              {"played", played_sizes(s)}});
+    return j;
 }
 
 double scale_of(const json& j) {
@@ -110,23 +80,11 @@ double scale_of(const json& j) {
 /// All but the tensors; returns the sizes of the played states.
 PlayedSizes read_progress(const json& j, TrainerState& s) {
     s.net.config = s.options.config = parse_config(j.at("config").get<std::string>());
-    s.options.schedule = patched_schedule(TrainSchedule{}, j.at("schedule"));
-    check_schedule(s.options.schedule);
-    s.options.seed = bits_of(j.at("seed"), "seed");
-    s.options.isa = kernels::isa_from_name(j.at("isa").get<std::string>());
+    read_common(j, names, s);
     s.scale = {scale_of(j.at("scale").at(0)), scale_of(j.at("scale").at(1)), scale_of(j.at("scale").at(2))};
-    s.step = count_of(j.at("step"), "step", s.options.schedule.steps);
-    s.best_valid_esr = std::bit_cast<double>(bits_of(j.at("best_valid_esr"), "best validation ESR"));
-    if (!(s.best_valid_esr >= 0)) throw Error("its best validation ESR is out of range");
-    s.best_step = count_of(j.at("best_step"), "step of the best validation", s.step);
-    s.loss_sum = number_of(j.at("loss_sum"));
-    s.loss_count = count_of(j.at("loss_count"), "number of losses", s.step);
-    for (const json& point : j.at("curve")) s.curve.push_back(point_of(point, s.step));
     for (const json& r : j.at("runs")) s.runs.push_back(run_of(r));
     const auto lanes = static_cast<std::size_t>(s.options.schedule.lanes);
     if (s.runs.size() != lanes) throw Error("its number of lanes is not that of the schedule");
-    s.divergence = Divergence::from(j, s.options.schedule.lanes, s.step);
-    s.data_fingerprint = bits_of(j.at("data_fingerprint"), "fingerprint");
     PlayedSizes sizes;
     for (const json& pair : j.at("played")) {
         sizes.emplace_back();  // before there were filters, checkpoints had two
@@ -139,23 +97,17 @@ PlayedSizes read_progress(const json& j, TrainerState& s) {
     return sizes;
 }
 
-void fill(std::uint64_t& hash, const void* bytes, std::size_t count) {
-    const auto* p = static_cast<const unsigned char*>(bytes);
-    for (std::size_t i = 0; i < count; ++i) hash = (hash ^ p[i]) * 0x100000001b3u;
-}
-
 } // namespace
 
 std::uint64_t fingerprint(const TrainingSet& data) {
-    std::uint64_t hash = 0xcbf29ce484222325u;
+    Fingerprint hash;
     for (const auto* takes : {&data.train, &data.valid})
         for (const TrainingTake& take : *takes) {
-            fill(hash, take.controls.data(), take.controls.size() * sizeof(float));
+            hash.add<float>(take.controls);
             for (const auto* side : {&take.dry, &take.wet})
-                for (const std::vector<float>& channel : *side)
-                    fill(hash, channel.data(), channel.size() * sizeof(float));
+                for (const std::vector<float>& channel : *side) hash.add<float>(channel);
         }
-    return hash;
+    return hash.value;
 }
 
 std::vector<std::byte> checkpoint_bytes(const TrainerState& state) {

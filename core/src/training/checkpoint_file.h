@@ -41,6 +41,16 @@ std::vector<std::byte> file_bytes(const Format& format, const nlohmann::json& pr
 /// Calls `read` with the bytes of the file. Whatever it throws becomes an Error that names the file and says what to do.
 void read_file_with(const std::filesystem::path& path, const std::function<void(std::span<const std::byte>)>& read);
 
+/// FNV-1a over the bytes of all that is added.
+struct Fingerprint {
+    std::uint64_t value = 0xcbf29ce484222325u;
+
+    template <class T>
+    void add(std::span<const T> values) {
+        for (const std::byte b : std::as_bytes(values)) value = (value ^ static_cast<std::uint64_t>(b)) * 0x100000001b3u;
+    }
+};
+
 /// Numbers as JSON, which has no infinity and no NaN: those are texts.
 nlohmann::json number_json(double value);
 double number_of(const nlohmann::json& value);

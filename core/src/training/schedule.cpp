@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "training/schedule.h"
 
-#include "training/schedule_fields.h"
+#include "training/loop_schedule.h"
 
 #include <algorithm>
 
@@ -9,18 +9,10 @@ namespace serpent {
 
 void check_schedule(const TrainSchedule& k) {
     constexpr double any = 1e6;  // beyond all use, and far from overflow
-    check_field("steps", k.steps, 1, double(most_steps));
-    check_lanes_field(k.lanes);
-    check_field("segment", k.segment, 1, longest_segment_samples);
+    check_loop_fields(k);
     check_field("late_segment", k.late_segment, 1, longest_segment_samples);
     check_field("late_share", k.late_share, 0, 1);
-    check_field("rate", k.rate, 1e-30, any);
-    check_field("final_rate", k.final_rate, 0, 1);
-    check_field("rate_warmup", k.rate_warmup, 0, any * any);
-    check_field("weight_decay", k.weight_decay, 0, any);
     check_field("film_weight_decay", k.film_weight_decay, 0, any);
-    check_field("clip", k.clip, 1e-30, any);
-    check_field("average", k.average, 0, 1);
     check_field("esr_weight", k.esr_weight, 0, any);
     check_field("pre_emphasis_weight", k.pre_emphasis_weight, 0, any);
     check_field("mrstft_weight", k.mrstft_weight, 0, any);
@@ -31,9 +23,6 @@ void check_schedule(const TrainSchedule& k) {
     check_field("silence_share", k.silence_share, 0, 1);
     check_field("replay_every", k.replay_every, 1, any * any);
     check_field("unscored_s", k.unscored_s, 0, 3600);
-    check_field("validate_every", k.validate_every, 1, any * any);
-    check_field("patience", k.patience, 0, 1000);
-    check_field("longest_memory_s", k.longest_memory_s, 1e-6, 3600);
     if (k.start != "grid" && k.start != "slow")
         throw Error("the schedule's \"start\" is \"" + k.start + "\"; it must be \"grid\" or \"slow\"");
 }

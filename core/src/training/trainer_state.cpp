@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
 namespace serpent {
 namespace {
@@ -50,18 +49,6 @@ double weight_decay_of(const TrainSchedule& schedule, const TensorRef& tensor) {
     }
 }
 
-double learning_rate(const TrainerState& s) {
-    const TrainSchedule& k = s.options.schedule;
-    const double warm = std::min(1.0, double(s.step + 1) / std::max(1, k.rate_warmup));
-    const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * double(s.step) / double(k.steps)));
-    return k.rate * warm * (k.final_rate + (1 - k.final_rate) * cosine);
-}
-
-/// The average forgets its beginning: early on it is the plain mean of what there was.
-float average_keep(const TrainerState& s) {
-    return static_cast<float>(std::min(s.options.schedule.average, double(s.step) / double(s.step + 10)));
-}
-
 SegmentLoss segment_loss(const TrainerState& s, int steps) {
     const TrainSchedule& k = s.options.schedule;
     const bool late = double(s.step) >= (1 - k.late_share) * double(k.steps);
@@ -96,7 +83,7 @@ bool makes_valid_model(const TrainerState& state, const Weights& weights) {
 }
 
 Model best_model(const TrainerState& s) {
-    if (std::isfinite(s.best_valid_esr) || !makes_valid_model(s, s.average)) return export_model(s, s.best);
+    if (std::isfinite(s.best_score) || !makes_valid_model(s, s.average)) return export_model(s, s.best);
     return export_model(s, s.average);
 }
 

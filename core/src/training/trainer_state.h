@@ -4,35 +4,28 @@
 
 #include "lanes/lane_model.h"
 #include "serpent/training.h"
-#include "training/divergence.h"
 #include "training/played_states.h"
 #include "training/segment_gradient.h"
 #include "training/segment_sampler.h"
 #include "training/signal_scale.h"
+#include "training/training_task.h"
 
 #include <cstddef>
-#include <limits>
 #include <span>
 
 namespace serpent {
 
-struct TrainerState {
+struct TrainerState : LoopState {
     TrainOptions options;
     SignalScale scale;
     float output_peak = 0;          ///< of the recordings: no checkpoint holds it, and training does without
     Model net;                      ///< weights being trained, in the scaled domain
     Weights average, m, v, best;    ///< moving average, AdamW's moments, and the average at the best validation
-    std::int64_t step = 0;
-    double best_valid_esr = std::numeric_limits<double>::infinity();
-    std::int64_t best_step = 0;
-    double loss_sum = 0;            ///< since the last point of the curve
-    std::int64_t loss_count = 0;
     std::vector<TrainPoint> curve;
     std::vector<LaneRun> runs;                   ///< [lanes]
     std::vector<State> lane_states;              ///< [lanes], filled for a checkpoint only
     std::vector<std::vector<float>> lane_errors; ///< [lanes][channels], likewise
     PlayedStates played;
-    Divergence divergence;
     std::uint64_t data_fingerprint = 0;
 };
 
@@ -53,9 +46,7 @@ void check_fits(const TrainerState& state, const TrainingSet& data);
 
 /// AdamW's decay of one tensor.
 double weight_decay_of(const TrainSchedule& schedule, const TensorRef& tensor);
-/// What the schedule says about the update that comes next: AdamW's rate, what the average keeps, the loss of a segment.
-double learning_rate(const TrainerState& state);
-float average_keep(const TrainerState& state);
+/// The loss of a segment in the update that comes next.
 SegmentLoss segment_loss(const TrainerState& state, int steps);
 
 /// The lanes of `lane_states` and `lane_errors` in which numbers overflowed.

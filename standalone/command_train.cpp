@@ -52,15 +52,17 @@ serpent::TrainOptions options_of(const Arguments& a) {
     options.seed = a.seed;
     options.threads = a.threads;
     options.device = device_of(a);
-    if (!a.config_json.empty()) override_config(options, a.config_json);
     return options;
 }
 
-/// A model with a filter at its output can be as late as the gear is by itself.
+/// A model with a filter at its output can be as late as the gear rings ahead.
 serpent::TrainingData load_data(const Arguments& a) {
     constexpr int longest_own_latency_samples = 128;
     serpent::TrainingDataOptions data = a.data;
-    data.own_latency_samples = std::min(longest_own_latency_samples, options_of(a).config.fir_out / 2);
+    serpent::TrainOptions options = options_of(a);
+    if (a.memory_s) set_memory(options, *a.memory_s);
+    if (!a.config_json.empty()) override_config(options, a.config_json);
+    data.own_latency_samples = std::min(longest_own_latency_samples, options.config.fir_out / 2);
     if (!a.takes.empty()) {
         if (!a.dry.empty()) throw serpent::Error("give either DRY and WET or --takes FILE, not both");
         return serpent::load_takes(serpent::TakesFile::load(a.takes), data);
@@ -81,6 +83,7 @@ serpent::Trainer make_trainer(const Arguments& a, const std::shared_ptr<const se
     serpent::TrainOptions options = options_of(a);
     if (a.memory_s) set_memory(options, *a.memory_s);
     else for (const std::string& note : suit_to_gear(options, *set)) std::cerr << "  " << note << '\n';
+    if (!a.config_json.empty()) override_config(options, a.config_json);
     if (!a.schedule_json.empty()) override_schedule(options, a.schedule_json);
     if (a.epochs) {
         std::size_t samples = 0;

@@ -53,9 +53,19 @@ std::shared_ptr<const TrainingSet> device(std::vector<float> drives = {}) {
     return set;
 }
 
-TrainOptions quick(std::int64_t steps) {
+/// Of selective layers alone, or of the presets' kind.
+TrainOptions quick(std::int64_t steps, bool resonant = false) {
     TrainOptions o = train_preset("nano");
     o.config.n_layers = 2;
+    if (!resonant) {
+        o.config.blocks = {BlockKind::selective};
+        o.config.dilations = {1};
+        o.config.fir_in = o.config.fir_out = 0;
+        o.config.final_norm = false;
+        o.schedule.rate = 4e-3;
+        o.schedule.pre_emphasis_weight = 0.25;
+        o.schedule.unscored_s = 0.02;
+    }
     o.schedule.steps = steps;
     o.schedule.segment = 128;
     o.schedule.late_segment = 300;
@@ -154,14 +164,14 @@ TEST_CASE("any number of threads trains the same bits") {
 }
 
 TEST_CASE("a resumed run gives the bits of a run never stopped") {
-    for (const auto& data : {device(), device({1, 2.5f, 5})}) {
-        Trainer whole(data, quick(60));
+    for (const auto& data : {device(), device({1, 2.5f, 5})}) for (const bool resonant : {false, true}) {
+        Trainer whole(data, quick(60, resonant));
         run(whole);
         for (const int stop : {1, 27, 40}) {
-            CAPTURE(stop);
+            CAPTURE(stop, resonant);
             const TemporaryFile file;
             {
-                Trainer first(data, quick(60));
+                Trainer first(data, quick(60, resonant));
                 for (int i = 0; i < stop; ++i) REQUIRE(first.step());
                 first.save_checkpoint(file.path);
             }

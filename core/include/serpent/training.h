@@ -71,9 +71,9 @@ struct TrainOptions {
 /// "nano", "standard", "max": a model and a schedule that suit each other. Throws Error naming the presets.
 TrainOptions train_preset(const std::string& name);
 std::vector<std::string> train_preset_names();
-/// Suits the schedule to a device that remembers what it heard for `seconds` (0.01 to 60; a compressor's release, sag):
-/// time constants up to that, longer segments and stretches of the recording, and most stretches begun with the state that
-/// the model had there. Throws Error for other values.
+/// Suits model and schedule to a device that rides its gain and remembers what it heard for `seconds` (0.01 to 60; a compressor's
+/// release): selective layers alone, time constants up to that, longer stretches of the recording, most of them begun with the state
+/// that the model had there. Throws Error for other values.
 void set_memory(TrainOptions& options, double seconds);
 /// Looks at how the gear answers the recordings and suits `options` to it, as far as that matters: gear that rides its gain gets the
 /// memory it needs (set_memory). Returns what was found, a sentence each. Throws Error as Trainer does.

@@ -15,7 +15,7 @@ namespace serpent {
 
 struct TrainingDataOptions {
     std::optional<int> latency_samples;  ///< of the wet behind the dry; none: found from onsets
-    int own_latency_samples = 0;         ///< up to so much of what is found is the gear's own (filters that ring ahead) and stays
+    int own_latency_samples = 0;         ///< as much of the latency may stay in the model, where the gear rings ahead of its onset
     bool repair = false;                 ///< evens out what two clocks drifted apart, and cuts round dropouts
 };
 

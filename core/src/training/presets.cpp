@@ -13,7 +13,7 @@
 namespace serpent {
 namespace {
 
-/// Blocks that ring, between two filters (docs/benchmarks.md, "Choosing the presets"). The presets differ in depth: eight channels fill
+/// Blocks that ring and blocks that ride, in turn, between two filters (docs/benchmarks.md, "Choosing the presets"). The presets differ in depth: eight channels fill
 /// a vector of AVX2, and a stereo pair one of AVX-512, so that the second channel is nearly free there.
 ModelConfig resonant(int layers) {
     ModelConfig c;
@@ -24,7 +24,7 @@ ModelConfig resonant(int layers) {
     c.dt_rank = 1;
     c.b_bar = BBar::ema;
     c.skip = true;
-    c.blocks = {BlockKind::rotating};
+    c.blocks = {BlockKind::rotating, BlockKind::selective};
     c.dilations = {1, 3, 9, 27, 81, 243};
     c.fir_in = 64;
     c.fir_out = 256;
@@ -56,16 +56,26 @@ TrainOptions train_preset(const std::string& name) {
         o.config = resonant(6);
     } else if (name == "max") {
         o.config = resonant(12);
+        o.schedule.rate = 0.006;
     } else {
         throw Error("There is no preset \"" + name + "\"; choose nano, standard or max.");
     }
     return o;
 }
 
+/// What rides its gain has slow states to learn and next to no resonances.
 void set_memory(TrainOptions& options, double seconds) {
     if (!(seconds >= 0.01 && seconds <= 60))
         throw Error("A memory of " + std::to_string(seconds) + " s is outside 0.01 to 60; most compressors remember 0.5 to 10 s.");
     TrainSchedule& k = options.schedule;
+    options.config.blocks = {BlockKind::selective};
+    options.config.dilations = {1};
+    options.config.fir_in = options.config.fir_out = 0;
+    options.config.final_norm = false;  // gain that is ridden comes out better so
+    options.config.n_layers = std::min(options.config.n_layers, 8);
+    k = TrainSchedule{};
+    k.segment = 512;
+    k.late_segment = 2048;
     k.start = "slow";
     k.longest_memory_s = seconds;
     k.longest_run_s = std::clamp(4 * seconds, 2.0, 30.0);

@@ -23,7 +23,9 @@ std::vector<std::string> suit_to_gear(TrainOptions& options, const TrainingSet& 
         return {text};
     }
     const double seconds = std::clamp(memory_of_time_constant * memory.seconds, 0.5, 10.0);
+    const int fir_out = options.config.fir_out;
     set_memory(options, seconds);
+    if (data.delay_samples > 0) options.config.fir_out = fir_out;  // which is where a delay goes
     std::snprintf(text, sizeof text, "memory: the gear rides its gain (what sounds now leaves %.1f dB of it open, the last seconds %.1f dB): trained "
                   "with a memory of %.1f s, as --memory would", memory.static_error_db, memory.with_past_db, seconds);
     return {text};

@@ -7,6 +7,7 @@
 #include "serpent/errors.h"
 #include "serpent/take_check.h"
 #include "training/alignment.h"
+#include "training/ringing.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -121,17 +122,26 @@ std::string describe_self_esr(const std::optional<double>& esr) {
     return (*esr > notable_self_esr ? "warning: " : "") + std::string(text);
 }
 
-/// What of an onset is the recording's latency, and is removed. Filters of linear phase, in converters and in digital models of gear,
-/// ring ahead of the onset: a short delay is left to the model, all of it where it is as short as the gear's own may be.
-std::ptrdiff_t removed_latency(std::ptrdiff_t onset, int own_latency_samples) {
-    constexpr std::ptrdiff_t ringing_ahead = 8;
+/// What of an onset is the recording's latency, and is removed: all of it, but for what rings ahead of the onset, which a causal model could
+/// not answer if it were cut away.
+std::ptrdiff_t removed_latency(const RecordedTake& take, std::ptrdiff_t onset, int own_latency_samples) {
+    constexpr std::ptrdiff_t room = 2;
     if (own_latency_samples <= 0) return onset;
-    return onset <= own_latency_samples ? std::min<std::ptrdiff_t>(onset, 0) : onset - std::min<std::ptrdiff_t>(ringing_ahead, own_latency_samples);
+    const auto ahead = rings_ahead_by(take.dry.channels.front(), take.wet.channels.front(), onset, take.dry.sample_rate);
+    return ahead ? onset - std::min<std::ptrdiff_t>(std::min(*ahead + room, onset), own_latency_samples) : onset;
 }
 
-/// `likely_onset`: of another recording through the same chain, whose onset was clearer or is the same.
+/// Where the wet answers, when somebody said how late it is and a filter of the model's may take the rest.
+std::optional<std::ptrdiff_t> found_onset(const RecordedTake& take, const TrainingDataOptions& options) {
+    if (options.own_latency_samples <= 0 || !options.latency_samples) return std::nullopt;
+    const Alignment found = find_latency(take.dry.channels.front(), take.wet.channels.front(), take.dry.sample_rate);
+    const std::ptrdiff_t rest = found.latency_samples - *options.latency_samples;
+    return found.found && rest >= 0 && rest <= options.own_latency_samples ? std::optional(found.latency_samples) : std::nullopt;
+}
+
+/// `like`: of another recording through the same chain, whose onset was clearer or is the same.
 Prepared prepare(const fs::path& dry, const fs::path& wet, TrainingDataOptions options, std::vector<std::string>& notes,
-                 std::optional<int> likely_onset = {}) {
+                 const Prepared* like = nullptr) {
     RecordedTake recorded = read_take(dry, wet, {}, notes);
     const int rate = recorded.dry.sample_rate;
     Prepared p{{}, recognise(recorded.dry.channels.front(), rate), rate};
@@ -142,8 +152,8 @@ Prepared prepare(const fs::path& dry, const fs::path& wet, TrainingDataOptions o
         if (onset->found) about = onset->latency_samples;
     }
     const bool given = options.latency_samples.has_value();
-    if (!given && likely_onset && (!about || std::abs(*about - *likely_onset) <= same_chain_samples))
-        about = options.latency_samples = likely_onset;
+    const bool same_chain = !given && like && (!about || std::abs(*about - like->onset_samples) <= same_chain_samples);
+    if (same_chain) about = options.latency_samples = like->latency_samples;
     // Searching the whole take is slow, and was done where nothing was found.
     const std::ptrdiff_t roughly = about.value_or(onset ? onset->roughly.value_or(0) : 0);
     TakeTiming timing = check_timing(recorded, roughly, options.repair, wet, notes);
@@ -154,12 +164,14 @@ Prepared prepare(const fs::path& dry, const fs::path& wet, TrainingDataOptions o
         latencies = accept(find_latencies(recorded, p.layout, part, onset), timing, rate, dry, wet, notes);
     }
     p.onset_samples = static_cast<int>(latencies.front());
-    if (!given)
-        for (std::ptrdiff_t& latency : latencies) latency = removed_latency(latency, options.own_latency_samples);
+    if (same_chain) p.onset_samples = like->onset_samples;
+    if (given) p.onset_samples = static_cast<int>(found_onset(recorded, options).value_or(latencies.front()));
+    if (!given && !same_chain)
+        for (std::ptrdiff_t& latency : latencies) latency = removed_latency(recorded, latency, options.own_latency_samples);
     p.latency_samples = static_cast<int>(latencies.front());
-    if (const int own = p.onset_samples - p.latency_samples; own > 0)
-        notes.push_back("note: the last " + std::to_string(own) + " samples of that are left in the model, which then plays as late as the gear "
-                        "(give --latency " + std::to_string(p.onset_samples) + " for a model without)");
+    if (const int own = p.onset_samples - p.latency_samples; own > 0 && !given && !same_chain)
+        notes.push_back("note: " + wet.string() + " rings " + std::to_string(own) + " samples ahead of that, as filters of linear phase do; " +
+                        "that much is left in the model (--latency " + std::to_string(p.onset_samples) + " removes it)");
     const std::size_t cut = align_take(recorded, latencies, dry, wet, notes);
     check_changes(recorded, cut, wet, notes);
     const TrainingTake whole{std::move(recorded.dry.channels), std::move(recorded.wet.channels), {}};
@@ -194,7 +206,7 @@ TrainingData load_pair(const fs::path& dry, const fs::path& wet,
     data.latency_samples = p.latency_samples;
     data.self_esr = p.self_esr;
     if (valid) {
-        Prepared v = prepare(valid->first, valid->second, options, data.notes, p.onset_samples);
+        Prepared v = prepare(valid->first, valid->second, options, data.notes, &p);
         if (v.sample_rate != p.sample_rate || v.stretches.front().dry.size() != p.stretches.front().dry.size())
             throw Error("The validation pair " + valid->first.string() + " differs from the training pair in rate or channels.");
         set->train = std::move(p.stretches);

@@ -198,9 +198,11 @@ TEST_CASE("a run that brings nothing new any more ends, but not in its first hal
     later.scores.push_back(1000);
     CHECK(run(later) == 181);
     CHECK(later.s.best_step == 160);
-    toy.s = {};
-    toy.k.patience = 1;
-    CHECK(run(toy) == 200);
+    Toy patient;
+    patient.k = toy.k;
+    patient.scores = toy.scores;
+    patient.k.patience = 1;
+    CHECK(run(patient) == 200);
 }
 
 TEST_CASE("an update whose gradient is not finite moves nothing and is told", "[loop]") {

@@ -13,7 +13,7 @@
 namespace serpent {
 namespace {
 
-/// Blocks that ring and blocks that ride, in turn, between two filters (docs/benchmarks.md, "Choosing the presets"). The presets differ in depth: eight channels fill
+/// Blocks that ring and blocks that ride, in turn, between two filters (docs/benchmarks.md, "Amplifiers and rigs"). The presets differ in depth: eight channels fill
 /// a vector of AVX2, and a stereo pair one of AVX-512, so that the second channel is nearly free there.
 ModelConfig resonant(int layers) {
     ModelConfig c;

@@ -65,7 +65,7 @@ std::vector<float> render(const Golden& g, RendererOptions options, const std::v
 } // namespace
 
 TEST_CASE("renderer answers the golden models") {
-    for (const char* name : {"mamba_reference_16_32_16_4", "tied_ema_8_16_4_4", "slow_ema_8_16_8_2", "odd_widths_5_10_3_3"}) {
+    for (const char* name : {"mamba_reference_16_32_16_4", "tied_ema_8_16_4_4", "slow_ema_8_16_8_2", "odd_widths_5_10_3_3", "rotating_8_8_4_6"}) {
         const Golden g = golden(name);
         CAPTURE(name, g.in.size());
         for (const auto isa : kernels::available_isas()) {

@@ -56,6 +56,6 @@ TEST_CASE("a shipped capture forgets, in silence, within the time that accuracy 
 TEST_CASE("renderer answers signals that stand still") {
     for (const auto& entry : std::filesystem::directory_iterator(SERPENT_ASSETS "/models"))
         if (entry.path().extension() == ".safetensors") check_standing(entry.path());
-    for (const char* name : {"tied_ema_8_16_4_4", "slow_ema_8_16_8_2", "tied_euler_8_16_4_2", "mamba_reference_16_32_16_4"})
+    for (const char* name : {"tied_ema_8_16_4_4", "slow_ema_8_16_8_2", "tied_euler_8_16_4_2", "mamba_reference_16_32_16_4", "rotating_8_8_4_6"})
         check_standing(std::filesystem::path(SERPENT_TEST_DATA) / "models" / (std::string(name) + ".safetensors"));
 }

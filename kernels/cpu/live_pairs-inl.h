@@ -15,10 +15,13 @@ HWY_BEFORE_NAMESPACE();
 namespace serpent::kernels::HWY_NAMESPACE {
 namespace {
 
-/// A complex state and what rounding left out of it.
+/// A complex state and what rounding left out of it. Its constructors are written out, since implicit ones are not compiled for the target.
 template <class V>
 struct LivePair {
     V re, im, re_low, im_low;
+
+    HWY_INLINE LivePair() {}
+    HWY_INLINE LivePair(V re_, V im_, V re_low_, V im_low_) : re(re_), im(im_), re_low(re_low_), im_low(im_low_) {}
 };
 
 /// h <- h + (t + i s) h + (q_re + i q_im) h + (in_re, in_im). A turn is of the order of 1, a slow decay far below its rounding: their

@@ -139,9 +139,9 @@ std::optional<std::ptrdiff_t> found_onset(const RecordedTake& take, const Traini
     return found.found && rest >= 0 && rest <= options.own_latency_samples ? std::optional(found.latency_samples) : std::nullopt;
 }
 
-/// `like`: of another recording through the same chain, whose onset was clearer or is the same.
+/// `likely_onset`, and `own_samples` of it that are the gear's own: of another recording through the same chain, whose onset was clearer or is the same.
 Prepared prepare(const fs::path& dry, const fs::path& wet, TrainingDataOptions options, std::vector<std::string>& notes,
-                 const Prepared* like = nullptr) {
+                 std::optional<int> likely_onset = {}, std::optional<int> own_samples = {}) {
     RecordedTake recorded = read_take(dry, wet, {}, notes);
     const int rate = recorded.dry.sample_rate;
     Prepared p{{}, recognise(recorded.dry.channels.front(), rate), rate};
@@ -152,8 +152,8 @@ Prepared prepare(const fs::path& dry, const fs::path& wet, TrainingDataOptions o
         if (onset->found) about = onset->latency_samples;
     }
     const bool given = options.latency_samples.has_value();
-    const bool same_chain = !given && like && (!about || std::abs(*about - like->onset_samples) <= same_chain_samples);
-    if (same_chain) about = options.latency_samples = like->latency_samples;
+    if (!given && likely_onset && (!about || std::abs(*about - *likely_onset) <= same_chain_samples))
+        about = options.latency_samples = likely_onset;
     // Searching the whole take is slow, and was done where nothing was found.
     const std::ptrdiff_t roughly = about.value_or(onset ? onset->roughly.value_or(0) : 0);
     TakeTiming timing = check_timing(recorded, roughly, options.repair, wet, notes);
@@ -164,12 +164,12 @@ Prepared prepare(const fs::path& dry, const fs::path& wet, TrainingDataOptions o
         latencies = accept(find_latencies(recorded, p.layout, part, onset), timing, rate, dry, wet, notes);
     }
     p.onset_samples = static_cast<int>(latencies.front());
-    if (same_chain) p.onset_samples = like->onset_samples;
     if (given) p.onset_samples = static_cast<int>(found_onset(recorded, options).value_or(latencies.front()));
-    if (!given && !same_chain)
-        for (std::ptrdiff_t& latency : latencies) latency = removed_latency(recorded, latency, options.own_latency_samples);
+    if (!given)
+        for (std::ptrdiff_t& latency : latencies)
+            latency = own_samples ? latency - *own_samples : removed_latency(recorded, latency, options.own_latency_samples);
     p.latency_samples = static_cast<int>(latencies.front());
-    if (const int own = p.onset_samples - p.latency_samples; own > 0 && !given && !same_chain)
+    if (const int own = p.onset_samples - p.latency_samples; own > 0 && !given && !own_samples)
         notes.push_back("note: " + wet.string() + " rings " + std::to_string(own) + " samples ahead of that, as filters of linear phase do; " +
                         "that much is left in the model (--latency " + std::to_string(p.onset_samples) + " removes it)");
     const std::size_t cut = align_take(recorded, latencies, dry, wet, notes);
@@ -206,7 +206,7 @@ TrainingData load_pair(const fs::path& dry, const fs::path& wet,
     data.latency_samples = p.latency_samples;
     data.self_esr = p.self_esr;
     if (valid) {
-        Prepared v = prepare(valid->first, valid->second, options, data.notes, &p);
+        Prepared v = prepare(valid->first, valid->second, options, data.notes, p.onset_samples, p.onset_samples - p.latency_samples);
         if (v.sample_rate != p.sample_rate || v.stretches.front().dry.size() != p.stretches.front().dry.size())
             throw Error("The validation pair " + valid->first.string() + " differs from the training pair in rate or channels.");
         set->train = std::move(p.stretches);
@@ -226,7 +226,8 @@ TrainingData load_takes(const TakesFile& takes, const TrainingDataOptions& optio
     set->controls = takes.controls;
     bool first = true;
     const auto load = [&](const Take& take) {
-        Prepared p = prepare(take.dry, take.wet, options, data.notes);
+        // One gear rings alike in all takes, also in those without the silence to see it.
+        Prepared p = prepare(take.dry, take.wet, options, data.notes, {}, first ? std::nullopt : std::optional(set->delay_samples));
         if (!first && p.sample_rate != set->sample_rate)
             throw Error(take.wet.string() + " has another sample rate than the takes before it; all need the same.");
         if (first) data.latency_samples = p.latency_samples, set->delay_samples = p.onset_samples - p.latency_samples;

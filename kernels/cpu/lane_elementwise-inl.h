@@ -75,20 +75,18 @@ void rms_norm_backward(int steps, int channels, const float* w, const float* fil
         }
 }
 
+/// Sums from the oldest tap on. Rows far apart are streamed: with channels in the inner loop a row is read whole, while it is near.
 void conv(int steps, int channels, int taps, int dilation, const float* w, const float* bias, const float* x, float* y) {
     const LaneTag d;
     const std::ptrdiff_t step = channels * kRow;
-    for (std::size_t part = 0; part < lane_count; part += hn::Lanes(d))
-        for (int c = 0; c < channels; ++c) {
-            const float* xc = x + part + c * kRow;
-            float* yc = y + part + c * kRow;
-            for (int t = 0; t < steps; ++t) {
+    for (int t = 0; t < steps; ++t)
+        for (int c = 0; c < channels; ++c)
+            for (std::ptrdiff_t part = c * kRow; part < (c + 1) * kRow; part += hn::Lanes(d)) {
                 LaneVec sum = hn::Set(d, bias[c]);
                 for (int k = 0; k < taps; ++k)
-                    sum = hn::MulAdd(hn::Set(d, w[c * taps + k]), hn::Load(d, xc + (t + k * dilation) * step), sum);
-                hn::Store(sum, d, yc + t * step);
+                    sum = hn::MulAdd(hn::Set(d, w[c * taps + k]), hn::Load(d, x + part + (t + k * dilation) * step), sum);
+                hn::Store(sum, d, y + part + t * step);
             }
-        }
 }
 
 void conv_backward(int steps, int channels, int taps, int dilation, const float* w, const float* x, const float* dy, float* dx,

@@ -184,8 +184,8 @@ TEST_CASE("too little memory is an Error that says for what", "[errors]") {
     ModelConfig wide_config;
     wide_config.d_model = 32;
     const auto wide = std::make_shared<const Model>(test::random_model(wide_config));
-    Renderer renderer(model, {.threads = 8, .chunk = 4096});
-    std::vector<float> audio(8 * 8 * 16 * 4096);
+    Renderer renderer(model, {.threads = 8, .chunk = 65536});  // process() takes memory before it wakes a thread, of which a child has none
+    std::vector<float> audio(8 * 16 * 65536);
     float* const channel = audio.data();
     TrainOptions train = train_preset("nano");
     train.threads = 1;

@@ -25,7 +25,9 @@ namespace {
 using namespace lanes;
 
 constexpr int sub_steps = 32;         // what a layer works on at a time: its temporaries stay in L1/L2
-constexpr int groups_per_thread = 8; // barriers are dear: 2 gained nothing from a second core, 8 half as much again
+// Between two barriers a thread works on so many groups of usual chunks, or as many samples of longer ones: barriers are dear (2
+// groups gained nothing from a second core, 8 half as much again), and so is what no longer fits a cache until it is read again.
+constexpr int groups_per_thread = 8, usual_chunk = 256;
 
 std::size_t size(int a) { return static_cast<std::size_t>(a); }
 
@@ -71,7 +73,7 @@ private:
     State state_;
     std::vector<Group> groups;  // as many as the longest block so far needed, for memory is theirs; at least one
 
-    std::size_t most_groups() const { return size(workers.count() * groups_per_thread); }
+    std::size_t most_groups() const { return size(workers.count() * std::clamp(groups_per_thread * usual_chunk / chunk(), 1, groups_per_thread)); }
     int chunk() const { return groups.front().activations.capacity; }
     std::size_t group_samples() const { return lane_floats(size(chunk())); }
 
@@ -100,8 +102,8 @@ CpuEngine::CpuEngine(std::shared_ptr<const Model> m, RendererOptions o)
     }
     state_ = initial_state_of(*model, options);
     const int chunk = std::max(options.chunk, longest_history(model->config) + 1);  // the halo must fit into one chunk
-    groups.reserve(most_groups());
     groups.emplace_back(model->config, chunk);
+    groups.reserve(most_groups());
 }
 
 std::size_t CpuEngine::conv_begin(int l) const {

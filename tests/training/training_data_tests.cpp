@@ -51,6 +51,45 @@ std::string refusal(const fs::path& dry, const fs::path& wet) {
 
 } // namespace
 
+TEST_CASE("what a gear rings ahead stays in all of its takes, and in the pair that validates") {
+    const Folder folder;
+    const auto gear = [](const std::vector<float>& dry, std::size_t delay) {  // behind it, a filter of linear phase, 30 samples long
+        const std::vector<float> bent = device(dry, delay);
+        std::vector<float> wet(dry.size());
+        for (std::size_t i = 60; i < wet.size(); ++i)
+            for (int k = 0; k <= 60; ++k) {
+                const double at = 0.7 * 3.14159265358979 * (k - 30), window = 0.54 + 0.46 * std::cos(3.14159265358979 * (k - 30) / 30);
+                wet[i] += float(0.7 * window * (k == 30 ? 1 : std::sin(at) / at)) * bent[i - std::size_t(k)];
+            }
+        return wet;
+    };
+    const std::vector<float> dry = bursts(48000 * 6, 1);
+    std::vector<float> noisy = bursts(48000 * 6, 2);  // nowhere silent: what rings ahead is not seen in it
+    std::mt19937 rng(5);
+    for (float& x : noisy) x += 1e-4f * std::normal_distribution<float>()(rng);
+    TrainingDataOptions options;
+    options.own_latency_samples = 128;
+    const fs::path a = folder.write("a.wav", dry), b = folder.write("b.wav", noisy);
+    const fs::path wet_a = folder.write("wa.wav", gear(dry, 200)), wet_b = folder.write("wb.wav", gear(noisy, 200));
+    const TrainingData pair = load_pair(a, wet_a, std::pair(b, wet_b), options);
+    CAPTURE(pair.notes);
+    const int own = pair.set->delay_samples;
+    CHECK(own >= 10);
+    CHECK(own <= 32);
+    // Nothing but the delay differs between the two: what was removed, all at once, is in the lengths.
+    CHECK(pair.set->train.at(0).wet[0].size() == pair.set->valid.at(0).wet[0].size());
+    CHECK(dry.size() - pair.set->train.at(0).wet[0].size() == static_cast<std::size_t>(pair.latency_samples));
+    options.own_latency_samples = 0;  // a model without a filter at its output
+    CHECK(load_pair(a, wet_a, {}, options).set->delay_samples == 0);
+    TakesFile takes;
+    takes.controls = {{"Drive", 0, 1, 0.5f, ""}};
+    takes.takes = {{a, wet_a, {0.2f}}, {b, wet_b, {0.8f}}};
+    options.own_latency_samples = 128;
+    const TrainingData both = load_takes(takes, options);
+    REQUIRE(both.set->train.size() == 2);
+    CHECK(both.set->train[0].wet[0].size() == both.set->train[1].wet[0].size());
+}
+
 TEST_CASE("a pair is aligned and split") {
     const Folder folder;
     const std::vector<float> dry = bursts(48000 * 6, 1);

@@ -168,7 +168,7 @@ std::array<double, memories_s.size() + 1> errors_of(const TrainingTake& take, do
 } // namespace
 
 GainMemory gain_memory(const TrainingSet& data) {
-    constexpr double rides_below = 0.5, nearly_as_much = 1.1;
+    constexpr double rides_below = 0.5, nearly_as_much = 1.1, small_share = 0.03;
     std::array<double, memories_s.size() + 1> squares{};
     std::size_t judged = 0;
     for (const TrainingTake& take : data.train) {
@@ -181,7 +181,9 @@ GainMemory gain_memory(const TrainingSet& data) {
     GainMemory memory{std::sqrt(squares.front() / double(judged)), std::sqrt(least / double(judged)), 0};
     if (!(memory.with_past_db < rides_below * memory.static_error_db)) return memory;
     for (std::size_t k = 0; k < memories_s.size() && memory.seconds == 0; ++k)
-        if (std::sqrt(squares[k + 1] / double(judged)) <= nearly_as_much * memory.with_past_db) memory.seconds = memories_s[k];
+        if (std::sqrt(squares[k + 1] / double(judged)) <=
+            std::max(nearly_as_much * memory.with_past_db, memory.with_past_db + small_share * memory.static_error_db))
+            memory.seconds = memories_s[k];
     return memory;
 }
 

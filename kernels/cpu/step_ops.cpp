@@ -80,14 +80,28 @@ void norm(int channels, const float* w, const float* e, float* u) {
         hn::Store(hn::Mul(hn::Mul(hn::Load(d, e + c), scale), hn::Load(d, w + c)), d, u + c);
 }
 
-void conv(int taps, int stride, const float* w, const float* bias, const float* history, float* y, int first, int count) {
+void conv(const StepConv& s, int first, int count) {
     const Tag d;
+    const int rows = (s.taps - 1) * s.dilation + 1;
     for (int c = first; c < first + count; c += lanes) {
-        Vec sum = hn::Load(d, bias + c);
-        for (int k = 0; k < taps; ++k)
-            sum = hn::MulAdd(hn::Load(d, w + k * stride + c), hn::Load(d, history + k * stride + c), sum);
-        hn::Store(silu_v(d, sum), d, y + c);
+        Vec sum = hn::Load(d, s.bias + c);
+        int row = s.newest + 1 == rows ? 0 : s.newest + 1;  // the oldest
+        for (int k = 0; k < s.taps; ++k) {
+            sum = hn::MulAdd(hn::Load(d, s.weight + k * s.stride + c), hn::Load(d, s.history + row * s.stride + c), sum);
+            row += s.dilation;
+            if (row >= rows) row -= rows;
+        }
+        hn::Store(silu_v(d, sum), d, s.y + c);
     }
+}
+
+/// softplus(dt_proj dt_low) of the channels from c.
+HWY_INLINE Vec step_dt(const StepLinear& dt_proj, const float* dt_low, int c) {
+    const Tag d;
+    Vec raw = hn::Load(d, dt_proj.bias + c);
+    for (int r = 0; r < dt_proj.in; ++r)
+        raw = hn::MulAdd(hn::Load(d, dt_proj.weight + r * dt_proj.stride + c), hn::Set(d, dt_low[r]), raw);
+    return softplus_v(d, raw);
 }
 
 template <bool tied, bool ema>
@@ -96,10 +110,7 @@ void selective_range(const StepSelective& s, int first, int count) {
     const int stride = s.dt_proj.stride, rank = s.dt_proj.in;
     const float *B = s.dt_B_C + rank, *C = B + s.d_state;
     for (int c = first; c < first + count; c += lanes) {
-        Vec raw = hn::Load(d, s.dt_proj.bias + c);
-        for (int r = 0; r < rank; ++r)
-            raw = hn::MulAdd(hn::Load(d, s.dt_proj.weight + r * stride + c), hn::Set(d, s.dt_B_C[r]), raw);
-        const Vec dt = softplus_v(d, raw), x = hn::Load(d, s.x + c);
+        const Vec dt = step_dt(s.dt_proj, s.dt_B_C, c), x = hn::Load(d, s.x + c);
         const Vec input = ema ? x : hn::Mul(dt, x);
         Vec y = hn::Mul(hn::Load(d, s.D + c), x), q = hn::Zero(d);
         if (tied) q = expm1_v(d, hn::Mul(dt, hn::Load(d, s.A + c)));
@@ -119,6 +130,39 @@ void selective_range(const StepSelective& s, int first, int count) {
 void selective(const StepSelective& s, int first, int count) {
     if (s.tied) s.ema ? selective_range<true, true>(s, first, count) : selective_range<true, false>(s, first, count);
     else s.ema ? selective_range<false, true>(s, first, count) : selective_range<false, false>(s, first, count);
+}
+
+template <bool tied>
+void rotating_range(const StepRotating& s, int first, int count) {
+    const Tag d;
+    const int stride = s.dt_proj.stride, pairs = s.pairs;
+    const float *B = s.dt_B_C + s.dt_proj.in, *C = B + 2 * pairs;
+    for (int c = first; c < first + count; c += lanes) {
+        const Vec dt = step_dt(s.dt_proj, s.dt_B_C, c), x = hn::Load(d, s.x + c);
+        Vec y_re = hn::Mul(hn::Load(d, s.D + c), x), y_im = hn::Zero(d), q = hn::Zero(d), bx = hn::Zero(d);
+        for (int m = 0; m < pairs; ++m) {
+            const int at = m * stride + c;
+            if (!tied || m == 0) {
+                q = expm1_v(d, hn::Mul(dt, hn::Load(d, s.A + at)));
+                bx = hn::Mul(hn::Sqrt(hn::Neg(hn::Mul(q, hn::Add(q, hn::Set(d, 2.0f))))), x);
+            }
+            const Vec turn_t = hn::Load(d, s.turn_t + at), turn_s = hn::Load(d, s.turn_s + at);
+            const Vec q_re = hn::MulAdd(q, turn_t, hn::Add(q, turn_t)), q_im = hn::MulAdd(q, turn_s, turn_s);
+            const Vec re = hn::Load(d, s.h_re + at), im = hn::Load(d, s.h_im + at);
+            const Vec change_re = hn::MulAdd(q_re, re, hn::NegMulAdd(q_im, im, hn::Mul(bx, hn::Set(d, B[m]))));
+            const Vec change_im = hn::MulAdd(q_re, im, hn::MulAdd(q_im, re, hn::Mul(bx, hn::Set(d, B[pairs + m]))));
+            const Vec next_re = hn::Add(re, change_re), next_im = hn::Add(im, change_im);
+            hn::Store(next_re, d, s.h_re + at);
+            hn::Store(next_im, d, s.h_im + at);
+            y_re = hn::MulAdd(next_re, hn::Set(d, C[m]), y_re);
+            y_im = hn::MulAdd(next_im, hn::Set(d, C[pairs + m]), y_im);
+        }
+        hn::Store(hn::Mul(hn::Add(y_re, y_im), silu_v(d, hn::Load(d, s.z + c))), d, s.y + c);
+    }
+}
+
+void rotating(const StepRotating& s, int first, int count) {
+    s.tied ? rotating_range<true>(s, first, count) : rotating_range<false>(s, first, count);
 }
 
 void oscillators(const StepOscillators& s, int first, int count) {
@@ -153,7 +197,7 @@ void exponentials(int n, float scale, const float* logits, float* out) {
 
 } // namespace
 
-constexpr StepOps step_table{SERPENT_TARGET_ISA, linear, norm, conv, selective, oscillators, exponentials};
+constexpr StepOps step_table{SERPENT_TARGET_ISA, linear, norm, conv, selective, rotating, oscillators, exponentials};
 
 } // namespace serpent::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

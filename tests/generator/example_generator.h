@@ -19,7 +19,7 @@ inline GeneratorTier example_tier(int pool, bool selective, int d_model, int n_l
     return t;
 }
 
-/// "flat", "two", "three", "wide".
+/// "flat", "two", "three", "mixed", "wide".
 inline GeneratorConfig example_config(const std::string& name) {
     GeneratorConfig c;
     c.sample_rate = 8000;
@@ -35,6 +35,14 @@ inline GeneratorConfig example_config(const std::string& name) {
         c.tiers[1].stack.dt_rank = 2;
         c.tiers[2].stack.d_conv = 1;
         c.conditions = {{"mood", {"calm"}}};
+    } else if (name == "mixed") {  // all kinds of blocks in both tiers, and taps that lie further apart than a segment is long
+        c.tiers = {example_tier(1, true, 5, 3, 4), example_tier(3, true, 18, 3, 4)};
+        using enum BlockKind;
+        c.tiers[0].stack.blocks = {rotating, selective, time_invariant};
+        c.tiers[0].stack.dilations = {1, 3, 20};
+        c.tiers[1].stack.blocks = {time_invariant, rotating};
+        c.tiers[1].stack.dilations = {5, 1};
+        c.tiers[1].stack.a = DecayShape::tied;
     } else {
         c.tiers = {example_tier(1, false, 32, 3, 16), example_tier(8, true, 64, 3, 16)};
         c.tiers[1].stack.dt_rank = 4;

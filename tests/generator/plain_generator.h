@@ -20,7 +20,8 @@ public:
         for (const GeneratorTier& tier : model.config.tiers) {
             Tier t;
             const ModelConfig& c = tier.stack;
-            t.conv.assign(count(c.n_layers), std::deque<Vector>(count(c.d_conv - 1), Vector(count(c.d_inner()), 0.0)));
+            for (int l = 0; l < c.n_layers; ++l)
+                t.conv.emplace_back(count((c.d_conv - 1) * dilation(c, count(l))), Vector(count(c.d_inner()), 0.0));
             t.h.assign(count(c.n_layers), Vector(count(c.d_inner() * c.d_state), 0.0));
             t.answers.assign(unpool_delay_steps, Vector(count(c.d_model), 0.0));
             tiers_.push_back(std::move(t));
@@ -47,6 +48,7 @@ private:
     };
 
     static std::size_t count(int n) { return static_cast<std::size_t>(n); }
+    static int dilation(const ModelConfig& c, std::size_t l) { return c.dilations[l % c.dilations.size()]; }
     static double silu(double x) { return x / (1 + std::exp(-x)); }
     static double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x))); }
     const ModelConfig& config(std::size_t k) const { return m_.config.tiers[k].stack; }
@@ -104,11 +106,14 @@ private:
         Vector x(d);
         for (std::size_t i = 0; i < d; ++i) {
             double sum = w.conv_bias[i];
-            for (std::size_t tap = 0; tap < taps; ++tap) sum += double(w.conv_weight[i * taps + tap]) * history[tap][i];
+            for (std::size_t tap = 0; tap < taps; ++tap)
+                sum += double(w.conv_weight[i * taps + tap]) * history[tap * count(dilation(c, l))][i];
             x[i] = silu(sum);
         }
         history.pop_front();
-        Vector y = c.all_blocks(BlockKind::selective) ? selective(c, w, x, tiers_[k].h[l]) : oscillators(c, w, x, tiers_[k].h[l]);
+        const BlockKind kind = c.blocks[l % c.blocks.size()];
+        Vector& h = tiers_[k].h[l];
+        Vector y = kind == BlockKind::selective ? selective(c, w, x, h) : kind == BlockKind::rotating ? rotating(c, w, x, h) : oscillators(c, w, x, h);
         for (std::size_t i = 0; i < d; ++i) y[i] *= silu(xz[d + i]);
         return product(w.out_proj, w.out_proj_bias, y);
     }
@@ -126,6 +131,26 @@ private:
                 double& state = h[i * n + s];
                 state += c.b_bar == BBar::ema ? q * (state - b * x[i]) : q * state + step * b * x[i];
                 y[i] += dbc[rank + n + s] * state;
+            }
+        }
+        return y;
+    }
+
+    static Vector rotating(const ModelConfig& c, const LayerWeights& w, const Vector& x, Vector& h) {
+        const std::size_t rank = count(c.dt_rank), pairs = count(c.d_state / 2);
+        const Vector dbc = product(w.x_proj, w.x_proj_bias, x);
+        const Vector dt = product(w.dt_proj, w.dt_proj_bias, Vector(dbc.begin(), dbc.begin() + static_cast<std::ptrdiff_t>(rank)));
+        Vector y(x.size());
+        for (std::size_t i = 0; i < x.size(); ++i) {
+            y[i] = double(w.D[i]) * x[i];
+            for (std::size_t m = 0; m < pairs; ++m) {
+                const std::size_t p = i * pairs + m;
+                const double rate = softplus(dt[i]) * std::exp(double(w.A_log[c.a == DecayShape::tied ? i : p]));
+                const std::complex<double> B(dbc[rank + m], dbc[rank + pairs + m]);
+                std::complex<double> state(h[2 * p], h[2 * p + 1]);
+                state = std::exp(std::complex<double>(-rate, double(w.A_imag[p]))) * state + std::sqrt(-std::expm1(-2 * rate)) * B * x[i];
+                h[2 * p] = state.real(), h[2 * p + 1] = state.imag();
+                y[i] += dbc[rank + 2 * pairs + m] * state.real() + dbc[rank + 3 * pairs + m] * state.imag();
             }
         }
         return y;

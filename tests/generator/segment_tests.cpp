@@ -78,7 +78,7 @@ struct Job {
 } // namespace
 
 TEST_CASE("lanes score what the plain model scores, in one piece and in two", "[generator]") {
-    for (const char* name : {"flat", "two", "three"})
+    for (const char* name : {"flat", "two", "three", "mixed"})
         for (const auto isa : kernels::available_isas()) {
             CAPTURE(name, kernels::isa_name(isa));
             Job job(name, kernels::lane_ops(isa), 10, 3);
@@ -97,7 +97,7 @@ TEST_CASE("lanes score what the plain model scores, in one piece and in two", "[
 }
 
 TEST_CASE("the gradient of every tensor equals differences of the plain model's loss", "[generator]") {
-    for (const char* name : {"flat", "two", "three"}) {
+    for (const char* name : {"flat", "two", "three", "mixed"}) {
         Job job(name, kernels::lane_ops(kernels::default_isa()), 9, 4);
         // Truncation cuts the last steps' answers off; so that differences agree, the samples after the segment's end that
         // would hear them do not exist here: every answer that is heard within the segment is in the gradient.

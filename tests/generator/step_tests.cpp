@@ -23,7 +23,7 @@ std::vector<float> play(Generator& g, int n) {
     return out;
 }
 
-const char* const names[] = {"flat", "two", "three", "wide"};
+const char* const names[] = {"flat", "two", "three", "mixed", "wide"};
 
 } // namespace
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "generator/generator_state.h"
+#include "training/initial_states.h"
 #include "training/random.h"
 
 #include <algorithm>
@@ -11,9 +12,7 @@ namespace {
 
 std::size_t size(int a) { return static_cast<std::size_t>(a); }
 
-double inverse_softplus(double y) { return y > 20 ? y : std::log(std::expm1(y)); }
-
-double log_spaced(double share, double first, double last) { return first * std::pow(last / first, share); }
+double at_share(double share, double first, double last) { return first * std::pow(last / first, share); }
 
 struct Source {
     std::uint64_t seed, stream = 0;
@@ -31,14 +30,24 @@ void selective_start(const ModelConfig& c, double longest_steps, LayerWeights& w
     for (int i = 0; i < c.d_inner(); ++i) {
         for (int n = 0; n < c.decays(); ++n) {
             const double share = c.decays() > 1 ? double(n) / (c.decays() - 1) : 0.0;
-            w.A_log[size(i * c.decays() + n)] = static_cast<float>(std::log(log_spaced(share, 1.0, 32.0)));
+            w.A_log[size(i * c.decays() + n)] = static_cast<float>(std::log(at_share(share, 1.0, 32.0)));
         }
         const double share = c.d_inner() > 1 ? double(i) / (c.d_inner() - 1) : 0.5;
-        w.dt_proj_bias[size(i)] = static_cast<float>(inverse_softplus(1.0 / log_spaced(share, 2.0, longest_steps)));
+        w.dt_proj_bias[size(i)] = static_cast<float>(inverse_softplus(1.0 / at_share(share, 2.0, longest_steps)));
     }
     source.uniform(w.x_proj, 1.0 / std::sqrt(double(c.d_inner())));
     for (int n = c.dt_rank; n < c.dt_rank + 2 * c.d_state; ++n) w.x_proj_bias[size(n)] = 1.0f;
     source.uniform(w.dt_proj, 1.0 / std::sqrt(double(c.dt_rank)));
+}
+
+void rotating_start(const kernels::BlockShape& b, int layer, double rate_hz, double longest_steps, LayerWeights& w, Source& source) {
+    std::vector<float> jitter(size(b.d_inner * b.pairs()));
+    source.uniform(jitter, 0.5);
+    set_resonances(b, layer, rate_hz, longest_steps, jitter, w);
+    source.uniform(w.x_proj, 1.0 / std::sqrt(double(b.d_inner)));
+    for (int m = 0; m < b.pairs(); ++m)  // the real parts of B and C
+        w.x_proj_bias[size(b.dt_rank + m)] = w.x_proj_bias[size(b.dt_rank + b.d_state + m)] = 1.0f;
+    source.uniform(w.dt_proj, 1.0 / std::sqrt(double(b.dt_rank)));
 }
 
 /// Oscillators of any frequency and, log-uniformly, any time constant: a filter bank.
@@ -74,7 +83,9 @@ GeneratorWeights initial_generator_weights(const GeneratorConfig& config, const 
             source.uniform(w.unpool_weight, in_bound);
         }
         for (std::vector<float>& table : w.conditions) source.uniform(table, 0.3);
-        for (LayerWeights& l : w.stack.layers) {
+        for (int i = 0; i < c.n_layers; ++i) {
+            LayerWeights& l = w.stack.layers[size(i)];
+            const kernels::BlockShape block = c.block(i);
             std::ranges::fill(l.norm, 1.0f);
             source.uniform(l.in_proj, in_bound);
             source.uniform(l.in_proj_bias, in_bound);
@@ -82,7 +93,11 @@ GeneratorWeights initial_generator_weights(const GeneratorConfig& config, const 
             source.uniform(l.conv_bias, 1.0 / std::sqrt(double(c.d_conv)));
             std::ranges::fill(l.D, 1.0f);
             source.uniform(l.out_proj, inner_bound / std::sqrt(double(c.n_layers)));
-            c.all_blocks(BlockKind::selective) ? selective_start(c, longest, l, source) : time_invariant_start(c, longest, l, source);
+            switch (block.kind) {
+            case BlockKind::selective: selective_start(c, longest, l, source); break;
+            case BlockKind::rotating: rotating_start(block, i, 1 / step_s, longest, l, source); break;
+            case BlockKind::time_invariant: time_invariant_start(c, longest, l, source); break;
+            }
         }
         std::ranges::fill(w.stack.norm_f, 1.0f);
     }

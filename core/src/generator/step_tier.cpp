@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "generator/step_tier.h"
 
+#include "reference/rotating_scan.h"
 #include "reference/time_invariant_scan.h"
-#include "serpent/errors.h"
 
 #include <algorithm>
 #include <cmath>
@@ -43,22 +43,23 @@ PackedLinear pack(const std::vector<float>& weight, const std::vector<float>& bi
     return p;
 }
 
-/// Of all layers of a tier.
-BlockKind one_kind(const ModelConfig& stack) {
-    const BlockKind kind = stack.blocks.front();
-    if (!stack.all_blocks(kind) || kind == BlockKind::rotating || stack.dilations != std::vector<int>(stack.dilations.size(), 1))
-        throw Error("generators play tiers of selective or of time-invariant layers, without dilation, so far");
-    return kind;
+/// What a channel's scan and gate cost.
+double mix_cost(const kernels::BlockShape& s) {
+    switch (s.kind) {
+    case BlockKind::selective: return s.dt_rank + 48.0 + 3 * s.d_state + 16.0 * s.decays();
+    case BlockKind::rotating: return s.dt_rank + 48.0 + 8 * s.pairs() + 24.0 * s.decays();
+    default: return 20 + 3.5 * s.d_state;
+    }
 }
 
 } // namespace
 
 StepTier::StepTier(const GeneratorConfig& config, const GeneratorWeights& weights, int k, const kernels::StepOps& ops,
                    StepTier* inner)
-    : ops_(ops), inner_(inner), config_(config.tiers[size(k)].stack), kind_(one_kind(config_)), k_(k), pool_(config.tiers[size(k)].pool), stride_(padded(config_.d_model)),
+    : ops_(ops), inner_(inner), config_(config.tiers[size(k)].stack), k_(k), pool_(config.tiers[size(k)].pool), stride_(padded(config_.d_model)),
       inner_stride_(padded(config_.d_inner())) {
     const TierWeights& w = weights.tiers[size(k)];
-    for (const LayerWeights& layer : w.stack.layers) pack_layer(layer);
+    for (int l = 0; l < config_.n_layers; ++l) pack_layer(config_.block(l), w.stack.layers[size(l)]);
     norm_f_ = padded_copy(w.stack.norm_f, stride_);
     condition_sum_.resize(size(stride_)), e_.resize(size(stride_)), u_.resize(size(stride_)), normed_.resize(size(stride_));
     xz_.resize(size(2 * inner_stride_)), x_.resize(size(inner_stride_)), y_.resize(size(inner_stride_));
@@ -75,10 +76,10 @@ StepTier::StepTier(const GeneratorConfig& config, const GeneratorWeights& weight
     reset();
 }
 
-void StepTier::pack_layer(const LayerWeights& w) {
+void StepTier::pack_layer(const kernels::BlockShape& c, const LayerWeights& w) {
     Layer l;
-    const ModelConfig& c = config_;
-    const int d = c.d_inner(), dm = c.d_model;
+    l.shape = c;
+    const int d = c.d_inner, dm = c.d_model;
     l.norm = padded_copy(w.norm, stride_);
     l.in_proj = pack(w.in_proj, w.in_proj_bias, 2 * d, d, dm, dm);
     l.conv_weight.resize(size(c.d_conv * inner_stride_));
@@ -87,24 +88,32 @@ void StepTier::pack_layer(const LayerWeights& w) {
     l.conv_bias = padded_copy(w.conv_bias, inner_stride_);
     l.D = padded_copy(w.D, inner_stride_);
     l.out_proj = pack(w.out_proj, w.out_proj_bias, dm, dm, d, d);
-    l.history.resize(size(c.d_conv * inner_stride_));
+    l.history.resize(size((c.history() + 1) * inner_stride_));
     l.h.resize(size(c.d_state * inner_stride_));
-    if (kind_ == BlockKind::selective) {
-        const int width = c.dt_rank + 2 * c.d_state;
-        l.x_proj = pack(w.x_proj, w.x_proj_bias, width, width, d, d);
-        l.dt_proj = pack(w.dt_proj, w.dt_proj_bias, d, d, c.dt_rank, c.dt_rank);
-        l.A.resize(size(c.decays() * inner_stride_));
-        for (int i = 0; i < d; ++i)
-            for (int n = 0; n < c.decays(); ++n)
-                l.A[size(n * inner_stride_ + i)] = static_cast<float>(-std::exp(double(w.A_log[size(i * c.decays() + n)])));
-    } else {
-        pack_oscillators(w, l);
-    }
+    c.kind == BlockKind::time_invariant ? pack_oscillators(w, l) : pack_decays(w, l);
     layers_.push_back(std::move(l));
 }
 
+void StepTier::pack_decays(const LayerWeights& w, Layer& l) const {
+    const kernels::BlockShape& c = l.shape;
+    const int d = c.d_inner, width = c.x_proj_rows();
+    l.x_proj = pack(w.x_proj, w.x_proj_bias, width, width, d, d);
+    l.dt_proj = pack(w.dt_proj, w.dt_proj_bias, d, d, c.dt_rank, c.dt_rank);
+    l.A.resize(size(c.decays() * inner_stride_));
+    for (int i = 0; i < d; ++i)
+        for (int n = 0; n < c.decays(); ++n)
+            l.A[size(n * inner_stride_ + i)] = static_cast<float>(-std::exp(double(w.A_log[size(i * c.decays() + n)])));
+    if (c.kind != BlockKind::rotating) return;
+    for (LaneBuffer* b : {&l.turn_t, &l.turn_s}) b->resize(size(c.pairs() * inner_stride_));
+    for (int i = 0; i < d; ++i)
+        for (int m = 0; m < c.pairs(); ++m) {
+            const auto turn = reference::Turn<float>::of(double(w.A_imag[size(i * c.pairs() + m)]));
+            l.turn_t[size(m * inner_stride_ + i)] = turn.t, l.turn_s[size(m * inner_stride_ + i)] = turn.s;
+        }
+}
+
 void StepTier::pack_oscillators(const LayerWeights& w, Layer& l) const {
-    const int pairs = config_.d_state / 2;
+    const int pairs = l.shape.pairs();
     for (LaneBuffer* b : {&l.q_re, &l.q_im, &l.b, &l.c_re, &l.c_im}) b->resize(size(pairs * inner_stride_));
     for (int i = 0; i < config_.d_inner(); ++i)
         for (int m = 0; m < pairs; ++m) {
@@ -132,8 +141,8 @@ void StepTier::make_jobs() {
         const Layer& layer = layers_[size(l)];
         cut(Kind::in_proj, l, layer.in_proj.stride, c.d_model);
         jobs_.push_back({Kind::conv, l, 0, inner_stride_, (c.d_conv + 20.0) * inner_stride_});
-        if (kind_ == BlockKind::selective) cut(Kind::x_proj, l, layer.x_proj.stride, c.d_inner());
-        cut(Kind::mix, l, inner_stride_, kind_ == BlockKind::selective ? c.dt_rank + 48.0 + 3 * c.d_state + 16.0 * c.decays() : 20 + 3.5 * c.d_state);
+        if (layer.shape.kind != BlockKind::time_invariant) cut(Kind::x_proj, l, layer.x_proj.stride, c.d_inner());
+        cut(Kind::mix, l, inner_stride_, mix_cost(layer.shape));
         cut(Kind::out_proj, l, stride_, c.d_inner());
     }
     jobs_.push_back({Kind::norm_out, 0, 0, 0, 4.0 * stride_});
@@ -154,7 +163,7 @@ void StepTier::share_out(int slices) {
 }
 
 void StepTier::reset() noexcept {
-    for (Layer& l : layers_) zero(l.history), zero(l.h);
+    for (Layer& l : layers_) zero(l.history), zero(l.h), l.newest = 0;
     for (LaneBuffer* b : {&e_, &u_, &normed_, &gathered_, &pooling_, &coming_, &given_}) zero(*b);
     // The answer to nothing yet heard: that of a normed output of 0.
     if (k_ > 0) coming_ = given_ = unpool_linear_.bias;
@@ -204,13 +213,9 @@ void StepTier::run(const Job& job) noexcept {
         if (job.first == 0) ops_.norm(config_.d_model, l.norm.data(), e_.data(), u_.data());
         ops_.linear(l.in_proj.view(), u_.data(), xz_.data(), job.first, job.count, false);
         break;
-    case Kind::conv: {
-        const std::size_t row = size(inner_stride_), last = size(config_.d_conv - 1) * row;
-        std::memmove(l.history.data(), l.history.data() + row, last * sizeof(float));
-        std::memcpy(l.history.data() + last, xz_.data(), row * sizeof(float));
-        ops_.conv(config_.d_conv, inner_stride_, l.conv_weight.data(), l.conv_bias.data(), l.history.data(), x_.data(), 0, job.count);
+    case Kind::conv:
+        convolve(l);
         break;
-    }
     case Kind::x_proj:
         ops_.linear(l.x_proj.view(), x_.data(), dt_B_C_.data(), job.first, job.count, false);
         break;
@@ -229,18 +234,33 @@ void StepTier::run(const Job& job) noexcept {
     }
 }
 
+void StepTier::convolve(Layer& l) noexcept {
+    const kernels::BlockShape& s = l.shape;
+    l.newest = l.newest == s.history() ? 0 : l.newest + 1;
+    std::memcpy(l.history.data() + l.newest * inner_stride_, xz_.data(), size(inner_stride_) * sizeof(float));
+    ops_.conv({l.conv_weight.data(), l.conv_bias.data(), l.history.data(), x_.data(), s.d_conv, s.dilation, inner_stride_, l.newest}, 0, inner_stride_);
+}
+
 void StepTier::mix(Layer& l, int first, int count) noexcept {
+    const kernels::BlockShape& s = l.shape;
     const float* z = xz_.data() + inner_stride_;
-    if (kind_ == BlockKind::selective) {
-        ops_.selective({l.dt_proj.view(), l.A.data(), l.D.data(), x_.data(), z, dt_B_C_.data(), l.h.data(), y_.data(),
-                        config_.d_state, config_.a == DecayShape::tied, config_.b_bar == BBar::ema},
+    float* const h_im = l.h.data() + s.pairs() * inner_stride_;
+    switch (s.kind) {
+    case BlockKind::selective:
+        ops_.selective({l.dt_proj.view(), l.A.data(), l.D.data(), x_.data(), z, dt_B_C_.data(), l.h.data(), y_.data(), s.d_state, s.tied, s.ema},
                        first, count);
-        return;
+        break;
+    case BlockKind::rotating:
+        ops_.rotating({l.dt_proj.view(), l.A.data(), l.turn_t.data(), l.turn_s.data(), l.D.data(), x_.data(), z, dt_B_C_.data(), l.h.data(), h_im,
+                       y_.data(), s.pairs(), s.tied},
+                      first, count);
+        break;
+    case BlockKind::time_invariant:
+        ops_.oscillators({l.q_re.data(), l.q_im.data(), l.b.data(), l.c_re.data(), l.c_im.data(), l.D.data(), x_.data(), z, l.h.data(), h_im,
+                          y_.data(), s.pairs(), inner_stride_},
+                         first, count);
+        break;
     }
-    const int pairs = config_.d_state / 2;
-    ops_.oscillators({l.q_re.data(), l.q_im.data(), l.b.data(), l.c_re.data(), l.c_im.data(), l.D.data(), x_.data(), z, l.h.data(),
-                      l.h.data() + pairs * inner_stride_, y_.data(), pairs, inner_stride_},
-                     first, count);
 }
 
 } // namespace serpent

@@ -45,26 +45,30 @@ private:
         double cost;
     };
     struct Layer {
+        kernels::BlockShape shape;
         PackedLinear in_proj, x_proj, dt_proj, out_proj;
         lanes::LaneBuffer norm, conv_weight, conv_bias, D;
-        lanes::LaneBuffer A;                          // selective: [decays][stride]
+        lanes::LaneBuffer A;                          // not time-invariant: [decays][stride]
+        lanes::LaneBuffer turn_t, turn_s;             // rotating: [pairs][stride]
         lanes::LaneBuffer q_re, q_im, b, c_re, c_im;  // time-invariant: [pairs][stride]
-        lanes::LaneBuffer history, h;                 // [taps][stride]; [d_state][stride], real parts before imaginary
+        lanes::LaneBuffer history, h;                 // [history + 1][stride], a ring; [d_state][stride], real parts before imaginary
+        int newest = 0;                               // row of the present sample
     };
 
-    void pack_layer(const LayerWeights& w);
+    void pack_layer(const kernels::BlockShape& shape, const LayerWeights& w);
+    void pack_decays(const LayerWeights& w, Layer& layer) const;
     void pack_oscillators(const LayerWeights& w, Layer& layer) const;
     void make_jobs();
     void share_out(int slices);
     void cut(Kind kind, int layer, int width, double cost_per_channel);
     void run(const Job& job) noexcept;
     void hear_outer(float* e, int stride) noexcept;
+    void convolve(Layer& layer) noexcept;
     void mix(Layer& layer, int first, int count) noexcept;
 
     const kernels::StepOps& ops_;
     StepTier* inner_;
     ModelConfig config_;
-    BlockKind kind_;
     int k_, pool_ = 1, stride_, inner_stride_, outer_stride_ = 0;
     std::vector<Layer> layers_;
     PackedLinear pool_linear_, unpool_linear_;

@@ -2,25 +2,19 @@
 #include "training/initial_weights.h"
 
 #include "serpent/errors.h"
+#include "training/initial_states.h"
 #include "training/random.h"
 #include "training/schedule.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <vector>
 
 namespace serpent {
 namespace {
 
 std::size_t size(int a) { return static_cast<std::size_t>(a); }
-
-/// The value whose softplus is y.
-double inverse_softplus(double y) { return y > 20 ? y : std::log(std::expm1(y)); }
-
-/// i of n points, log-spaced from first to last.
-double log_spaced(int i, int n, double first, double last) {
-    return n < 2 ? std::sqrt(first * last) : first * std::pow(last / first, double(i) / double(n - 1));
-}
 
 struct Source {
     std::uint64_t seed, stream = 0;
@@ -44,27 +38,12 @@ void set_time_constants(const ModelConfig& c, const TrainSchedule& s, LayerWeigh
     }
 }
 
-/// Decays over time scales, and over the audible range frequencies that run the other way in every second layer, so that what rings
-/// long is not always low. One pair of every second channel hardly turns: sag and bias are slow.
-void set_resonances(const kernels::BlockShape& b, int layer, int sample_rate_hz, const TrainSchedule& s, Source& source, LayerWeights& w) {
-    constexpr double lowest_hz = 40, highest_hz = 12000, slow_share = 0.1, usual_memory_s = 0.1;
-    const double longest = s.start == "slow" ? longest_memory_samples(s, sample_rate_hz) : usual_memory_s * sample_rate_hz;
-    const int pairs = b.pairs(), count = b.d_inner * pairs;
-    std::vector<float> jitter(size(count));
+/// As initial_states.h says, up to the memory of gear that rings unless the schedule asks for more.
+void spread_resonances(const kernels::BlockShape& b, int layer, int sample_rate_hz, const TrainSchedule& s, Source& source, LayerWeights& w) {
+    constexpr double usual_memory_s = 0.1;
+    std::vector<float> jitter(size(b.d_inner * b.pairs()));
     source.uniform(jitter, 0.5);
-    for (int i = 0; i < b.d_inner; ++i) {
-        for (int n = 0; n < b.decays(); ++n)
-            w.A_log[size(i * b.decays() + n)] = static_cast<float>(std::log(b.tied ? 1.0 : log_spaced(n, pairs, 1.0, 8.0)));
-        for (int m = 0; m < pairs; ++m) {
-            const double place = i * pairs + m + double(jitter[size(i * pairs + m)]);
-            const double share = std::clamp((layer % 2 == 0 ? place : count - 1 - place) / std::max(1, count - 1), 0.0, 1.0);
-            const double hz = std::min(lowest_hz * std::pow(highest_hz / lowest_hz, share), 0.45 * sample_rate_hz);
-            const double slow = m == 0 && i % 2 == 0 ? slow_share : 1.0;
-            w.A_imag[size(i * pairs + m)] = static_cast<float>(2 * std::numbers::pi * slow * hz / sample_rate_hz);
-        }
-        const int permuted = i * 5 % b.d_inner;  // apart from the frequencies; all of 0..d_inner - 1 unless 5 divides it, which will do
-        w.dt_proj_bias[size(i)] = static_cast<float>(inverse_softplus(1.0 / log_spaced(permuted, b.d_inner, 4.0, longest)));
-    }
+    set_resonances(b, layer, sample_rate_hz, s.start == "slow" ? longest_memory_samples(s, sample_rate_hz) : usual_memory_s * sample_rate_hz, jitter, w);
 }
 
 /// As oscillators: periods and decays of all lengths, gain from noise to noise about 1.
@@ -121,7 +100,7 @@ Weights initial_weights(const ModelConfig& c, const TrainSchedule& schedule, std
         source.uniform(w.film_weight, 0.1);
         switch (block.kind) {
         case BlockKind::selective: set_time_constants(c, schedule, w); break;
-        case BlockKind::rotating: set_resonances(block, l, c.sample_rate, schedule, source, w); break;
+        case BlockKind::rotating: spread_resonances(block, l, c.sample_rate, schedule, source, w); break;
         case BlockKind::time_invariant: set_oscillators(block, source, w); break;
         }
     }

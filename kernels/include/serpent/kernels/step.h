@@ -33,6 +33,17 @@ struct StepSelective {
     bool tied, ema;
 };
 
+/// Rotating state update and gate: dt as above, then reference/rotating_scan.h (step_ratio 1), y = (C h + D x) silu(z).
+struct StepRotating {
+    StepLinear dt_proj;
+    const float *A, *turn_t, *turn_s;  ///< [decays][stride], negative; [pairs][stride]: Turn::of(w)
+    const float *D, *x, *z;            ///< [stride]
+    const float* dt_B_C;               ///< dt_low (dt_proj.in), B (2 pairs), C (2 pairs): real parts, then imaginary ones
+    float *h_re, *h_im, *y;            ///< [pairs][stride], moved on; [stride], written
+    int pairs;
+    bool tied;
+};
+
 /// Oscillators and gate: reference/time_invariant_scan.h, y = (C h + D x) silu(z).
 struct StepOscillators {
     const float *q_re, *q_im, *b, *c_re, *c_im;  ///< [pairs][stride]
@@ -41,15 +52,24 @@ struct StepOscillators {
     int pairs, stride;
 };
 
+/// Causal convolution of the last samples, which lie in a ring, and silu: y = silu(bias + sum_k w[k] x[(taps - 1 - k) dilation ago]).
+struct StepConv {
+    const float *weight, *bias;  ///< [taps][stride], the present sample's last; [stride]
+    const float* history;        ///< [(taps - 1) dilation + 1][stride]
+    float* y;                    ///< [stride], written
+    int taps, dilation, stride;
+    int newest;                  ///< row of the present sample; the one before it lies before it, before row 0 the last
+};
+
 struct StepOps {
     Isa isa;
     /// y[first, first + count) = W x + b; with `add`, y += W x + b. x and y must not overlap.
     void (*linear)(const StepLinear& w, const float* x, float* y, int first, int count, bool add);
     /// u = e w / sqrt(mean_c e^2 + 1e-5); the padding of e is zero. u may be e.
     void (*norm)(int channels, const float* w, const float* e, float* u);
-    /// y = silu(bias + sum_k w[k] history[k]): w, history [taps][stride], the present sample last.
-    void (*conv)(int taps, int stride, const float* w, const float* bias, const float* history, float* y, int first, int count);
+    void (*conv)(const StepConv& s, int first, int count);
     void (*selective)(const StepSelective& s, int first, int count);
+    void (*rotating)(const StepRotating& s, int first, int count);
     void (*oscillators)(const StepOscillators& s, int first, int count);
     /// out[k] = exp(scale (logits[k] - largest)), k < n, n a multiple of step_pad; scale >= 0.
     void (*exponentials)(int n, float scale, const float* logits, float* out);

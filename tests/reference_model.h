@@ -2,12 +2,12 @@
 // A whole effect model in float64, sample by sample in the plainest order: what every fast path must answer.
 #pragma once
 
-#include "reference/block.h"
-#include "reference/film.h"
-#include "reference/fir.h"
-#include "reference/output_bound.h"
-#include "reference/rms_norm.h"
-#include "reference/time_invariant_scan.h"
+#include "equations/block.h"
+#include "equations/film.h"
+#include "equations/fir.h"
+#include "equations/output_bound.h"
+#include "equations/rms_norm.h"
+#include "equations/time_invariant_scan.h"
 #include "serpent/model.h"
 
 #include <algorithm>
@@ -66,11 +66,11 @@ private:
         kernels::BlockFields<std::vector<double>> weights;
         std::vector<double> film_scale, film_shift; // empty without controls
 
-        reference::BlockParameters<const double> parameters() const {
-            reference::BlockParameters<const double> p;
+        equations::BlockParameters<const double> parameters() const {
+            equations::BlockParameters<const double> p;
             for (std::size_t i = 0; i < std::size(LayerWeights::members); ++i) {
                 const std::vector<double>& v = weights.*kernels::BlockFields<std::vector<double>>::members[i];
-                p.*reference::BlockParameters<const double>::members[i] = v.empty() ? nullptr : v.data();
+                p.*equations::BlockParameters<const double>::members[i] = v.empty() ? nullptr : v.data();
             }
             return p;
         }
@@ -93,13 +93,13 @@ private:
             const double low = control.min, high = control.max;
             v.push_back(2 * (std::clamp(value, low, high) - low) / (high - low) - 1);
         }
-        const reference::FilmShape shape{v.size(), size(film_hidden), size(config_.d_model)};
+        const equations::FilmShape shape{v.size(), size(film_hidden), size(config_.d_model)};
         const auto hidden_weight = doubles(w.film_hidden_weight), hidden_bias = doubles(w.film_hidden_bias);
         for (std::size_t i = 0; i < layers_.size(); ++i) {
             const auto weight = doubles(w.layers[i].film_weight), bias = doubles(w.layers[i].film_bias);
             layers_[i].film_scale.resize(shape.channels);
             layers_[i].film_shift.resize(shape.channels);
-            reference::film_coefficients<double>(
+            equations::film_coefficients<double>(
                 shape, v.data(), {hidden_weight.data(), hidden_bias.data(), weight.data(), bias.data()},
                 layers_[i].film_scale.data(), layers_[i].film_shift.data());
         }
@@ -109,9 +109,9 @@ private:
         const Layer& layer = layers_[index];
         const std::size_t width = size(config_.d_model);
         std::vector<double> u(e.size()), out(e.size());
-        reference::rms_norm(length, width, e.data(), layer.weights.norm.data(), u.data());
+        equations::rms_norm(length, width, e.data(), layer.weights.norm.data(), u.data());
         if (!layer.film_scale.empty())
-            reference::film(length, width, u.data(), layer.film_scale.data(), layer.film_shift.data(), u.data());
+            equations::film(length, width, u.data(), layer.film_scale.data(), layer.film_shift.data(), u.data());
         const kernels::BlockShape block = config_.block(static_cast<int>(index));
         double* conv = state_.conv.data();
         double* h = state_.h.data();
@@ -122,25 +122,25 @@ private:
         if (block.kind == BlockKind::time_invariant)
             time_invariant_block(block, layer, length, u, conv, h, out);
         else
-            reference::block<double>(reference::BlockShape::of(block, length), u.data(), layer.parameters(), {conv, h}, out.data(), {conv, h});
+            equations::block<double>(equations::BlockShape::of(block, length), u.data(), layer.parameters(), {conv, h}, out.data(), {conv, h});
         for (std::size_t i = 0; i < e.size(); ++i)
             e[i] += out[i];
     }
 
     static void time_invariant_block(const kernels::BlockShape& b, const Layer& layer, std::size_t length, const std::vector<double>& u,
                                      double* conv, double* h, std::vector<double>& out) {
-        const auto shape = reference::BlockShape{length, size(b.d_model), size(b.d_inner), size(b.d_state), size(b.d_conv), 0, false,
-                                                 reference::InputRule::euler, size(b.dilation)};
+        const auto shape = equations::BlockShape{length, size(b.d_model), size(b.d_inner), size(b.d_state), size(b.d_conv), 0, false,
+                                                 equations::InputRule::euler, size(b.dilation)};
         const auto p = layer.parameters();
         const std::size_t d = shape.d_inner;
         std::vector<double> xz(length * 2 * d), x(length * d), y(x.size());
-        reference::linear<double>(shape.in_proj(), u.data(), p.in_proj, p.in_proj_bias, xz.data());
-        const auto x_in = reference::take_columns(xz, 2 * d, 0, d), z = reference::take_columns(xz, 2 * d, d, d);
-        reference::conv1d(shape.conv(), x_in.data(), p.conv_weight, p.conv_bias, static_cast<const double*>(conv), x.data(), conv);
-        reference::silu(x.size(), x.data(), x.data());
-        reference::time_invariant_scan<double>({length, d, size(b.pairs())}, x.data(), {p.A_log, p.A_imag, p.C, p.D}, h, y.data(), h);
-        reference::gate(y.size(), y.data(), z.data(), y.data());
-        reference::linear<double>(shape.out_proj(), y.data(), p.out_proj, p.out_proj_bias, out.data());
+        equations::linear<double>(shape.in_proj(), u.data(), p.in_proj, p.in_proj_bias, xz.data());
+        const auto x_in = equations::take_columns(xz, 2 * d, 0, d), z = equations::take_columns(xz, 2 * d, d, d);
+        equations::conv1d(shape.conv(), x_in.data(), p.conv_weight, p.conv_bias, static_cast<const double*>(conv), x.data(), conv);
+        equations::silu(x.size(), x.data(), x.data());
+        equations::time_invariant_scan<double>({length, d, size(b.pairs())}, x.data(), {p.A_log, p.A_imag, p.C, p.D}, h, y.data(), h);
+        equations::gate(y.size(), y.data(), z.data(), y.data());
+        equations::linear<double>(shape.out_proj(), y.data(), p.out_proj, p.out_proj_bias, out.data());
     }
 
     /// Interleaved audio through a filter for each channel; the history moves on.
@@ -149,11 +149,11 @@ private:
         if (taps == 0) return audio;
         std::vector<double> out(audio.size());
         for (std::size_t c = 0; c < channels; ++c) {
-            const std::vector<double> one = reference::take_columns(audio, channels, c, 1);
+            const std::vector<double> one = equations::take_columns(audio, channels, c, 1);
             std::vector<double> y(length);
             double* const past = history.data() + c * (taps - 1);
-            reference::fir(length, taps, one.data(), weight.data() + c * taps, static_cast<const double*>(past), y.data(), past);
-            reference::put_columns(y, 1, c, channels, out);
+            equations::fir(length, taps, one.data(), weight.data() + c * taps, static_cast<const double*>(past), y.data(), past);
+            equations::put_columns(y, 1, c, channels, out);
         }
         return out;
     }
@@ -163,19 +163,19 @@ private:
         const std::size_t channels = size(config_.channels), width = size(config_.d_model);
         const std::size_t length = in.size() / channels;
         std::vector<double> e(length * width), out(in.size());
-        reference::linear<double>({length, channels, width}, in.data(), encoder_weight_.data(), encoder_bias_.data(),
+        equations::linear<double>({length, channels, width}, in.data(), encoder_weight_.data(), encoder_bias_.data(),
                                   e.data());
         for (std::size_t i = 0; i < layers_.size(); ++i)
             add_layer(i, length, e);
         if (config_.final_norm)
-            reference::rms_norm(length, width, e.data(), norm_f_.data(), e.data());
-        reference::linear<double>({length, width, channels}, e.data(), decoder_weight_.data(), decoder_bias_.data(),
+            equations::rms_norm(length, width, e.data(), norm_f_.data(), e.data());
+        equations::linear<double>({length, width, channels}, e.data(), decoder_weight_.data(), decoder_bias_.data(),
                                   out.data());
         if (config_.skip)
             for (std::size_t i = 0; i < out.size(); ++i)
                 out[i] += skip_[i % channels] * in[i];
         out = filtered(out, fir_out_, state_.fir_out);
-        const reference::OutputBound<double> bound(config_.output_peak);
+        const equations::OutputBound<double> bound(config_.output_peak);
         for (double& y : out)
             y = bound(y);
         return out;

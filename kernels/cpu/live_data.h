@@ -7,7 +7,7 @@
 // bytes.
 #pragma once
 
-#include "reference/output_bound.h"
+#include "equations/output_bound.h"
 #include "serpent/kernels/fir.h"
 #include "serpent/kernels/isa.h"
 #include "serpent/kernels/live.h"
@@ -100,7 +100,7 @@ struct LiveData {
     float* decoder_bias = nullptr;        // [channels]
     float* skip = nullptr;                // [channels]: 0 where there is none
     bool final_norm = false;
-    reference::OutputBound<float> output_bound;
+    equations::OutputBound<float> output_bound;
     LiveLayer* layers = nullptr;
     LiveFilter fir_in, fir_out;
     int ramp_done = 0, ramp_samples = 0;  // FiLM is moving while ramp_done < ramp_samples

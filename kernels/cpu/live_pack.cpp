@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Lays out a LiveEngine's memory and packs the weights into it.
 #include "cpu/live_data.h"
-#include "reference/rotating_scan.h"
-#include "reference/time_invariant_scan.h"
+#include "equations/rotating_scan.h"
+#include "equations/time_invariant_scan.h"
 
 #include <algorithm>
 #include <array>
@@ -151,7 +151,7 @@ std::array<float, 2> split(double value) {
 
 void pack_rotation(const LiveData& data, LiveLayer& layer, const float* angle) {
     pack_pairs(data, layer, [&](size_t i) {
-        const auto turn = reference::Turn<double>::exactly(angle[i]);
+        const auto turn = equations::Turn<double>::exactly(angle[i]);
         const auto [t, t_low] = split(turn.t);
         const auto [s, s_low] = split(turn.s);
         return std::array<float, turn_rows>{t, s, t_low, s_low, static_cast<float>(1.0 + turn.t)};
@@ -160,7 +160,7 @@ void pack_rotation(const LiveData& data, LiveLayer& layer, const float* angle) {
 
 void pack_oscillators(const LiveData& data, LiveLayer& layer, const BlockFields<const float*>& w) {
     pack_pairs(data, layer, [&](size_t i) {
-        const auto o = reference::oscillator(static_cast<double>(w.A_log[i]), static_cast<double>(w.A_imag[i]));
+        const auto o = equations::oscillator(static_cast<double>(w.A_log[i]), static_cast<double>(w.A_imag[i]));
         const auto [re, re_low] = split(o.q_re);
         const auto [im, im_low] = split(o.q_im);
         return std::array<float, oscillator_rows>{re, im, re_low, im_low, static_cast<float>(o.b), w.C[2 * i], w.C[2 * i + 1]};
@@ -215,7 +215,7 @@ void pack_live(LiveData& data, const WeightPointers& w) {
         fill_row(data, row.data(), d_model, data.decoder + c * data.model_stride);
     }
     data.final_norm = w.norm_f != nullptr;
-    data.output_bound = reference::OutputBound<float>(data.config.output_peak);
+    data.output_bound = equations::OutputBound<float>(data.config.output_peak);
     std::copy_n(w.decoder_bias, channels, data.decoder_bias);
     if (w.skip) std::copy_n(w.skip, channels, data.skip);
     for (size_t c = 0; c < channels; ++c) {

@@ -37,7 +37,7 @@ HWY_INLINE void advance_pair(D d, V t, V s, V q_re, V q_im, V in_re, V in_im, Li
     add_compensated(d, im, &h.im, &h.im_low);
 }
 
-/// sqrt(reference::input_power)
+/// sqrt(equations::input_power)
 template <bool stretched, class D, class V = hn::Vec<D>>
 HWY_INLINE V input_gain(D d, V q, V ratio) {
     const V lead = hn::Add(q, hn::Set(d, 2.0f));

@@ -1,45 +1,45 @@
 // SPDX-License-Identifier: MIT
-// The device's Group and Teams (kernels/device/group.h).
+// The device's Group and Teams (kernels/gpu/group.h).
 #pragma once
 
-#include "device/group.h"
+#include "gpu/group.h"
 
 namespace serpent::kernels::cuda {
 
-/// kLanes neighbouring lanes of a warp. All groups of the warp must call together.
-template <int kLanes>
+/// kThreads neighbouring threads of a warp. All groups of the warp must call together.
+template <int kThreads>
 struct WarpGroup {
-    static constexpr int lanes = kLanes;
+    static constexpr int threads = kThreads;
     template <class T>
-    using PerLane = T;
+    using PerThread = T;
 
     template <class T, class Function>
     __device__ __forceinline__ void each(T& value, const Function& function) const {
-        function(static_cast<int>(threadIdx.x % kLanes), value);
+        function(static_cast<int>(threadIdx.x % kThreads), value);
     }
     template <int kFrom, class T, class Value>
-    __device__ __forceinline__ void sum(T& lane, const Value& value) const {
-        float& v = value(lane);
+    __device__ __forceinline__ void sum(T& thread, const Value& value) const {
+        float& v = value(thread);
 #pragma unroll
-        for (int apart = kFrom; apart < kLanes; apart *= 2) v += __shfl_xor_sync(0xffffffffu, v, apart);
+        for (int apart = kFrom; apart < kThreads; apart *= 2) v += __shfl_xor_sync(0xffffffffu, v, apart);
     }
     template <int kCount, class T, class Value>
-    __device__ __forceinline__ void sum_neighbours(T& lane, const Value& value) const {
-        float& v = value(lane);
+    __device__ __forceinline__ void sum_neighbours(T& thread, const Value& value) const {
+        float& v = value(thread);
 #pragma unroll
         for (int apart = 1; apart < kCount; apart *= 2) v += __shfl_xor_sync(0xffffffffu, v, apart);
     }
     template <int kCount, class T, class Values>
-    __device__ __forceinline__ void sum_below(int lanes_together, T& lane, const Values& values) const {
-        float* const v = values(lane);
-        for (int apart = 1; apart < lanes_together; apart *= 2)
+    __device__ __forceinline__ void sum_below(int threads_together, T& thread, const Values& values) const {
+        float* const v = values(thread);
+        for (int apart = 1; apart < threads_together; apart *= 2)
 #pragma unroll
             for (int i = 0; i < kCount; ++i) v[i] += __shfl_xor_sync(0xffffffffu, v[i], apart);
     }
     template <int kRows, int kDepth, int kInStride, int kOutStride>
     __device__ __forceinline__ void multiply(const float* matrix, const float* bias, const float* in, float* out) const {
-        static_assert(kLanes == 32 && kRows % 16 == 0 && kDepth % 8 == 0);
-        const int lane = static_cast<int>(threadIdx.x % 32), quad = lane / 4, pair = lane % 4;
+        static_assert(kThreads == 32 && kRows % 16 == 0 && kDepth % 8 == 0);
+        const int thread = static_cast<int>(threadIdx.x % 32), quad = thread / 4, pair = thread % 4;
         std::uint32_t high[kDepth / 8][2], low[kDepth / 8][2];
 #pragma unroll
         for (int k = 0; k < kDepth / 8; ++k)
@@ -58,8 +58,8 @@ struct WarpGroup {
         for (int k = 0; k < kDepth / 8; ++k)
 #pragma unroll
             for (int r = 0; r < kRows / 16; ++r) {
-                const float* const tile = matrix + (r * (kDepth / 8) + k) * 256 + lane * 4;
-                const device::Float4 weights = device::load4(tile), rest = device::load4(tile + 128);
+                const float* const tile = matrix + (r * (kDepth / 8) + k) * 256 + thread * 4;
+                const gpu::Float4 weights = gpu::load4(tile), rest = gpu::load4(tile + 128);
                 multiply_tile(sum[r], rest, high[k]);
                 multiply_tile(sum[r], weights, low[k]);
                 multiply_tile(sum[r], weights, high[k]);
@@ -73,7 +73,7 @@ struct WarpGroup {
     __device__ __forceinline__ void sync() const { __syncwarp(); }
 
 private:
-    static __device__ __forceinline__ void multiply_tile(float (&sum)[4], const device::Float4& a, const std::uint32_t (&b)[2]) {
+    static __device__ __forceinline__ void multiply_tile(float (&sum)[4], const gpu::Float4& a, const std::uint32_t (&b)[2]) {
         asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
             : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
             : "r"(__float_as_uint(a.v[0])), "r"(__float_as_uint(a.v[1])), "r"(__float_as_uint(a.v[2])), "r"(__float_as_uint(a.v[3])),

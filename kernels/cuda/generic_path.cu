@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Rendering with any blocks: a thread block to a chunk of time, by the phases of kernels/device/render_layer.h.
+// Rendering with any blocks: a thread block to a chunk of time, by the phases of kernels/gpu/render_layer.h.
 #include "cuda/carry.cuh"
 #include "cuda/render_path.h"
-#include "device/render_layer.h"
+#include "gpu/render_layer.h"
 
 #include <algorithm>
 #include <cmath>
@@ -10,41 +10,41 @@
 namespace serpent::kernels::cuda {
 namespace {
 
-using device::Index;
-using device::Parameters;
-using device::Rows;
-using device::Shape;
+using gpu::Index;
+using gpu::Parameters;
+using gpu::Rows;
+using gpu::Shape;
 
-using device::RenderLayer;
-using device::RenderPhase;
+using gpu::RenderLayer;
+using gpu::RenderPhase;
 
-constexpr int generic_threads = 256, inner_chunk = device::render_inner_chunk;
+constexpr int generic_threads = 256, inner_chunk = gpu::render_inner_chunk;
 constexpr std::size_t workspace_budget = std::size_t{2} << 30;
 
 template <RenderPhase kPhase>
 __global__ void __launch_bounds__(generic_threads) generic_kernel(const __grid_constant__ RenderLayer job, float* workspace, Index workspace_floats) {
-    const device::RenderWorkspace memory = device::carve_render(workspace + Index{blockIdx.x} * workspace_floats, job.shape, job.chunk);
+    const gpu::RenderWorkspace memory = gpu::carve_render(workspace + Index{blockIdx.x} * workspace_floats, job.shape, job.chunk);
     for (Index chunk = blockIdx.x; chunk * job.chunk < job.length; chunk += gridDim.x)
-        device::render_chunk<kPhase>(BlockTeam{}, job, memory, chunk);
+        gpu::render_chunk<kPhase>(BlockTeam{}, job, memory, chunk);
 }
 
-__global__ void history_kernel(const device::ConvInput x, Index length, float* history_out) {
-    device::advance_history(GridTeam{}, length, x, history_out);
+__global__ void history_kernel(const gpu::ConvInput x, Index length, float* history_out) {
+    gpu::advance_history(GridTeam{}, length, x, history_out);
 }
-__global__ void constants_kernel(int n_layers, const device::Layer* layers, const float* weights,
-                                 const device::ConstantsOf<float, device::Turn> to) {
-    device::layer_constants(GridTeam{}, n_layers, layers, weights, inner_chunk, to);
+__global__ void constants_kernel(int n_layers, const gpu::Layer* layers, const float* weights,
+                                 const gpu::ConstantsOf<float, gpu::Turn> to) {
+    gpu::layer_constants(GridTeam{}, n_layers, layers, weights, inner_chunk, to);
 }
 
 template <bool kAdd>
-__global__ void linear_kernel(const device::LinearMap map, Index steps, device::ConstRows x, Rows y) {
-    device::linear<kAdd>(GridTeam{}, map, steps, x, y);
+__global__ void linear_kernel(const gpu::LinearMap map, Index steps, gpu::ConstRows x, Rows y) {
+    gpu::linear<kAdd>(GridTeam{}, map, steps, x, y);
 }
-__global__ void norm_kernel(int channels, Index steps, const float* w, device::ConstRows e, Rows u, float* r) {
-    device::rms_norm(GridTeam{}, channels, steps, w, nullptr, nullptr, e, u, r);
+__global__ void norm_kernel(int channels, Index steps, const float* w, gpu::ConstRows e, Rows u, float* r) {
+    gpu::rms_norm(GridTeam{}, channels, steps, w, nullptr, nullptr, e, u, r);
 }
-__global__ void skip_kernel(int channels, Index steps, const float* skip, device::ConstRows in, Rows out) {
-    device::each_sample(GridTeam{}, channels, steps, [&](int c, Index t) { out(c, t) = fmaf(skip[c], in(c, t), out(c, t)); });
+__global__ void skip_kernel(int channels, Index steps, const float* skip, gpu::ConstRows in, Rows out) {
+    gpu::each_sample(GridTeam{}, channels, steps, [&](int c, Index t) { out(c, t) = fmaf(skip[c], in(c, t), out(c, t)); });
 }
 
 /// Copies host tensors one behind the other.
@@ -65,11 +65,11 @@ private:
 class GenericPath : public RenderPath {
 public:
     GenericPath(const ModelShape& c, const WeightPointers& weights, FilmCoefficients film, std::int64_t block)
-        : shape_(device::shape_of(c, 0)), stride_((block + 31) / 32 * 32) {
+        : shape_(gpu::shape_of(c, 0)), stride_((block + 31) / 32 * 32) {
         flatten(c, weights);
         rates_ = DeviceArray<float>(size(shape_.rates));
-        turns_ = DeviceArray<device::Turn>(size(shape_.turns));
-        chunk_turns_ = DeviceArray<device::Turn>(size(shape_.turns));
+        turns_ = DeviceArray<gpu::Turn>(size(shape_.turns));
+        chunk_turns_ = DeviceArray<gpu::Turn>(size(shape_.turns));
         constants_kernel<<<1, 256>>>(shape_.n_layers, device_layers_.data(), weights_.data(),
                                      {rates_.data(), turns_.data(), chunk_turns_.data()});
         check(cudaStreamSynchronize(nullptr), "computing");
@@ -82,7 +82,7 @@ public:
         x_in_ = DeviceArray<float>(size(stride_) * size(shape_.d_inner));
         r_ = DeviceArray<float>(size(stride_));
         history_ = DeviceArray<float>(std::max<std::size_t>(1, size(shape_.history_floats)));
-        workspace_floats_ = device::carve_render(nullptr, shape_, chunk_).floats;
+        workspace_floats_ = gpu::carve_render(nullptr, shape_, chunk_).floats;
         const std::size_t chunks = size((block + chunk_ - 1) / chunk_);
         blocks_ = static_cast<unsigned>(std::min({chunks, size(8 * device_status().multiprocessors),
                                                   std::max<std::size_t>(1, workspace_budget / sizeof(float) / size(workspace_floats_))}));
@@ -94,10 +94,10 @@ public:
     int chunk_for(std::int64_t) const override { return chunk_; }  // its workspace is for this one
 
     void process(CUstream_st* stream, DeviceSignal in, DeviceSignal out, std::int64_t n, int, float* history, float* h) override {
-        const device::ConstRows audio{in.data, in.stride};
+        const gpu::ConstRows audio{in.data, in.stride};
         const Parameters<const float> p{weights_.data(), device_layers_.data(), model_};
         linear_kernel<false><<<grid(shape_.d_model * n), 256, 0, stream>>>(
-            device::linear_map(p.at(model_.encoder_weight), p.at(model_.encoder_bias), shape_.channels, shape_.d_model), n, audio, rows(0));
+            gpu::linear_map(p.at(model_.encoder_weight), p.at(model_.encoder_bias), shape_.channels, shape_.d_model), n, audio, rows(0));
         int from = 0;
         for (int l = 0; l < shape_.n_layers; ++l, from ^= 1) layer(stream, l, n, rows(from), rows(from ^ 1), history, h);
         Rows normed = rows(from);
@@ -107,7 +107,7 @@ public:
         }
         const Rows to{out.data, out.stride};
         linear_kernel<false><<<grid(n), 256, 0, stream>>>(
-            device::linear_map(p.at(model_.decoder_weight), p.at(model_.decoder_bias), shape_.d_model, shape_.channels), n, normed, to);
+            gpu::linear_map(p.at(model_.decoder_weight), p.at(model_.decoder_bias), shape_.d_model, shape_.channels), n, normed, to);
         if (model_.skip >= 0) skip_kernel<<<grid(n), 256, 0, stream>>>(shape_.channels, n, p.at(model_.skip), audio, to);
         check_launch("rendering");
     }
@@ -136,12 +136,12 @@ private:
                   flat.add(weights.decoder_weight, ends), flat.add(weights.decoder_bias, channels), flat.add(weights.skip, channels),
                   -1, -1, -1, -1};
         weights_ = DeviceArray<float>(flat.flat());
-        layers_ = device::layers_of(c, places);
-        device_layers_ = DeviceArray<device::Layer>(layers_);
+        layers_ = gpu::layers_of(c, places);
+        device_layers_ = DeviceArray<gpu::Layer>(layers_);
     }
 
     void layer(cudaStream_t stream, int l, std::int64_t n, Rows from, Rows to, float* history, float* h) {
-        const device::Layer& layer = layers_[size(l)];
+        const gpu::Layer& layer = layers_[size(l)];
         const BlockShape& b = layer.block;
         float* const past = history + layer.history;
         float* const state = h + layer.h;
@@ -155,8 +155,8 @@ private:
         const unsigned blocks = static_cast<unsigned>(std::min<std::int64_t>(chunks, blocks_));
         generic_kernel<RenderPhase::inputs><<<blocks, generic_threads, 0, stream>>>(job, workspace_.data(), workspace_floats_);
         generic_kernel<RenderPhase::ends><<<blocks, generic_threads, 0, stream>>>(job, workspace_.data(), workspace_floats_);
-        const device::CarryJob carry = device::render_carry(job, layer, p.at(layer.at.A_imag), state);
-        b.kind == BlockKind::selective ? join_chunks(stream, carry) : join_chunks<device::ComplexCarry>(stream, carry);
+        const gpu::CarryJob carry = gpu::render_carry(job, layer, p.at(layer.at.A_imag), state);
+        b.kind == BlockKind::selective ? join_chunks(stream, carry) : join_chunks<gpu::ComplexCarry>(stream, carry);
         generic_kernel<RenderPhase::outputs><<<blocks, generic_threads, 0, stream>>>(job, workspace_.data(), workspace_floats_);
         if (b.conv_floats() == 0) return;
         history_kernel<<<grid(b.conv_floats()), 256, 0, stream>>>({x_in, past, b.d_inner, b.d_conv, b.dilation, 0}, n, history_.data());
@@ -167,10 +167,10 @@ private:
     std::int64_t stride_;
     static constexpr int chunk_ = 512;
     EndFields<int> model_{};
-    std::vector<device::Layer> layers_;
-    DeviceArray<device::Layer> device_layers_;
+    std::vector<gpu::Layer> layers_;
+    DeviceArray<gpu::Layer> device_layers_;
     DeviceArray<float> weights_, rates_, scale_, shift_, e_[2], x_in_, r_, history_, workspace_, ends_, dt_sum_;
-    DeviceArray<device::Turn> turns_, chunk_turns_;
+    DeviceArray<gpu::Turn> turns_, chunk_turns_;
     Index workspace_floats_ = 0;
     unsigned blocks_ = 1;
 };

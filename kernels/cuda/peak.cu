@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "cuda/support.cuh"
-#include "device/math.h"
+#include "gpu/math.h"
 #include "serpent/kernels/device_peak.h"
 
 #include <algorithm>
@@ -29,7 +29,7 @@ __global__ void __launch_bounds__(peak_threads) exp2_kernel(float* out, float a)
     for (int i = 0; i < chains; ++i) x[i] = a * static_cast<float>(threadIdx.x + i);
     for (int r = 0; r < rounds; ++r)
 #pragma unroll
-        for (int i = 0; i < chains; ++i) x[i] = device::exp2_fast(x[i]);
+        for (int i = 0; i < chains; ++i) x[i] = gpu::exp2_fast(x[i]);
     float sum = 0;
 #pragma unroll
     for (int i = 0; i < chains; ++i) sum += x[i];

@@ -3,7 +3,7 @@
 #include "cuda/filter.cuh"
 #include "cuda/render_path.h"
 #include "cuda/support.cuh"
-#include "reference/output_bound.h"
+#include "equations/output_bound.h"
 #include "serpent/kernels/device_render.h"
 
 #include <algorithm>
@@ -34,7 +34,7 @@ struct Slot {
     explicit Slot(std::size_t floats) : in(floats), out(floats), device_in(floats), device_out(floats) {}
 };
 
-__global__ void bound_kernel(float* out, std::int64_t floats, reference::OutputBound<float> bound) {
+__global__ void bound_kernel(float* out, std::int64_t floats, equations::OutputBound<float> bound) {
     const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
     if (i < floats) out[i] = bound(out[i]);
 }
@@ -104,7 +104,7 @@ struct DeviceRenderer::Impl {
         if (fir_in.exists()) fir_in.process(compute, in, heard, samples);
         path->process(compute, heard, answer, samples, chunk != 0 ? chunk : path->chunk_for(samples), history.data(), h.data());
         if (fir_out.exists()) fir_out.process(compute, answer, out, samples);
-        const reference::OutputBound<float> bound(config.output_peak);
+        const equations::OutputBound<float> bound(config.output_peak);
         if (!bound.bounds()) return;
         const std::int64_t floats = samples * config.channels;  // the channels lie one behind the other
         bound_kernel<<<cuda::blocks_for(floats, bound_threads), bound_threads, 0, compute>>>(out.data, floats, bound);

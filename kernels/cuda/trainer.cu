@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "cuda/device_group.cuh"
-#include "cuda/lane_states.cuh"
+#include "cuda/sequence_states.cuh"
 #include "cuda/support.cuh"
-#include "device/optimiser.h"
-#include "device/segment.h"
-#include "device/stft.h"
+#include "gpu/optimiser.h"
+#include "gpu/segment.h"
+#include "gpu/stft.h"
 #include "serpent/kernels/device_train.h"
 
 #include <algorithm>
@@ -13,9 +13,9 @@
 namespace serpent::kernels {
 
 using namespace cuda;
-using device::Carver;
-using device::Index;
-using device::Shape;
+using gpu::Carver;
+using gpu::Index;
+using gpu::Shape;
 
 namespace {
 
@@ -28,7 +28,7 @@ struct Take {
     Index stride;
 };
 
-struct LaneOrder {
+struct SequenceOrder {
     std::int64_t position;
     int take, unscored, begins;
     float weight;
@@ -36,45 +36,46 @@ struct LaneOrder {
 
 /// Everything that the kernels of one step need.
 struct StepJob {
-    device::SegmentModel model;
-    int blocks;  ///< of a lane
+    gpu::SegmentModel model;
+    int blocks;  ///< of a sequence
     const Take* takes;
-    const LaneOrder* orders;
-    StatePointers<float> start, end;  ///< of all lanes
-    float* previous_error;            ///< of all lanes
+    const SequenceOrder* orders;
+    StatePointers<float> start, end;  ///< of all sequences
+    float* previous_error;            ///< of all sequences
     float* workspace;
     Index workspace_floats, capacity, steps;
-    float* gradients;  ///< [lanes][parameters]
+    float* gradients;  ///< [sequences][parameters]
     Index parameters;
-    float* losses;     ///< [lanes]
-    device::SegmentLossWeights loss;
+    float* losses;     ///< [sequences]
+    gpu::SegmentLossWeights loss;
     float* stft_workspace;  ///< null: no spectral loss
     Index stft_floats;
-    const device::Complex* twiddles;
+    const gpu::Complex* twiddles;
     float stft_weight;
 };
 
 /// What a block works with, in shared memory.
 struct BlockView {
-    device::SegmentWorkspace workspace;
-    device::LaneJob job;
-    device::LaneMemory memory;
+    gpu::SegmentWorkspace workspace;
+    gpu::SequenceJob job;
+    gpu::SequenceMemory memory;
 };
 
-__device__ StatePointers<float> state_of_lane(const StatePointers<float>& all, const Shape& s, Index lane) {
-    return {all.conv + lane * s.history_floats, all.h + lane * s.h_floats, all.fir_in + lane * s.fir_in_history(),
-            all.fir_out + lane * s.fir_out_history()};
+__device__ StatePointers<float> state_of_sequence(const StatePointers<float>& all, const Shape& s, Index sequence) {
+    return {all.conv + sequence * s.history_floats, all.h + sequence * s.h_floats, all.fir_in + sequence * s.fir_in_history(),
+            all.fir_out + sequence * s.fir_out_history()};
 }
 
-__device__ void view_block(const StepJob& job, Index lane, BlockView& view) {
+__device__ void view_block(const StepJob& job, Index sequence, BlockView& view) {
     if (threadIdx.x == 0) {
         const Shape& s = job.model.shape;
-        Carver carver(job.workspace + lane * job.workspace_floats);
-        view.workspace = device::carve_segment(carver, s, job.capacity);
-        const LaneOrder& order = job.orders[lane];
+        Carver carver(job.workspace + sequence * job.workspace_floats);
+        view.workspace = gpu::carve_segment(carver, s, job.capacity);
+        const SequenceOrder& order = job.orders[sequence];
         const Take& take = job.takes[order.take];
         view.job = {take.dry + order.position, take.wet + order.position, take.stride, order.take, order.unscored, order.begins, order.weight};
-        view.memory = {state_of_lane(job.start, s, lane), state_of_lane(job.end, s, lane), job.previous_error + lane * s.channels};
+        view.memory = {state_of_sequence(job.start, s, sequence), state_of_sequence(job.end, s, sequence),
+                       job.previous_error + sequence * s.channels};
     }
     __syncthreads();
 }
@@ -83,7 +84,7 @@ __global__ void __launch_bounds__(segment_threads) forward_kernel(const __grid_c
     __shared__ BlockView view;
     const ClusterTeam team(job.blocks);
     view_block(job, team.team(), view);
-    const device::SegmentPass pass(team, job.model, view.job, view.memory, view.workspace, job.steps);
+    const gpu::SegmentPass pass(team, job.model, view.job, view.memory, view.workspace, job.steps);
     pass.forward();
     pass.score(job.loss);
     if (team.rank() == 0) job.losses[team.team()] = *view.workspace.loss;
@@ -92,12 +93,12 @@ __global__ void __launch_bounds__(segment_threads) forward_kernel(const __grid_c
 /// Adds the spectral loss of what is scored and its gradient to what forward_kernel() left.
 __global__ void __launch_bounds__(segment_threads) stft_kernel(const __grid_constant__ StepJob job) {
     __shared__ BlockView view;
-    __shared__ device::Complex memory[2 * device::stft_largest_fft];
+    __shared__ gpu::Complex memory[2 * gpu::stft_largest_fft];
     view_block(job, blockIdx.x, view);
     const BlockTeam team;
     Carver carver(job.stft_workspace + Index{blockIdx.x} * job.stft_floats);
-    const device::StftWorkspace workspace = device::carve_stft(carver, job.capacity);
-    const device::StftPass pass(team, job.twiddles, workspace, memory, stft_power_floor);
+    const gpu::StftWorkspace workspace = gpu::carve_stft(carver, job.capacity);
+    const gpu::StftPass pass(team, job.twiddles, workspace, memory, stft_power_floor);
     const Index first = min(Index{view.job.unscored}, job.steps), n = job.steps - first;
     double loss = 0;
     for (int c = 0; c < job.model.shape.channels; ++c)
@@ -110,7 +111,7 @@ __global__ void __launch_bounds__(segment_threads) backward_kernel(const __grid_
     __shared__ BlockView view;
     const ClusterTeam team(job.blocks);
     view_block(job, team.team(), view);
-    const device::SegmentPass pass(team, job.model, view.job, view.memory, view.workspace, job.steps);
+    const gpu::SegmentPass pass(team, job.model, view.job, view.memory, view.workspace, job.steps);
     pass.backward({job.gradients + Index{team.team()} * job.parameters, job.model.weights.layers, job.model.weights.model});
 }
 
@@ -128,27 +129,27 @@ __device__ double block_sum(double value) {
     return sum;
 }
 
-/// gradient = sum over the lanes, in order; squares: one sum for each block. Block 0 adds up the losses.
-__global__ void __launch_bounds__(update_threads) reduce_kernel(int lanes, Index parameters, const float* gradients, float* gradient,
+/// gradient = sum over the sequences, in order; squares: one sum for each block. Block 0 adds up the losses.
+__global__ void __launch_bounds__(update_threads) reduce_kernel(int sequences, Index parameters, const float* gradients, float* gradient,
                                                                 double* squares, const float* losses, double* loss) {
     const Index i = Index{blockIdx.x} * update_threads + threadIdx.x;
     float sum = 0.0f;
     if (i < parameters) {
 #pragma unroll 8
-        for (int lane = 0; lane < lanes; ++lane) sum += gradients[lane * parameters + i];
+        for (int sequence = 0; sequence < sequences; ++sequence) sum += gradients[sequence * parameters + i];
         gradient[i] = sum;
     }
     const double square = block_sum(double(sum) * double(sum));
     if (threadIdx.x == 0) squares[blockIdx.x] = square;
     if (blockIdx.x == 0 && threadIdx.x == 0) {
         double total = 0;
-        for (int lane = 0; lane < lanes; ++lane) total += double(losses[lane]);
+        for (int sequence = 0; sequence < sequences; ++sequence) total += double(losses[sequence]);
         *loss += total;
     }
 }
 
 struct UpdateJob {
-    device::UpdateFactors factors;
+    gpu::UpdateFactors factors;
     double clip;
     Index parameters;
     int blocks;
@@ -165,24 +166,24 @@ __global__ void __launch_bounds__(update_threads) update_kernel(const __grid_con
     if (i >= job.parameters || !isfinite(norm)) return;  // a segment that overflowed teaches nothing
     float g = job.gradient[i];
     if (norm > job.clip) g *= static_cast<float>(job.clip / norm);
-    device::update_parameter(job.factors, g, job.decay[i], job.weights[i], job.m[i], job.v[i], job.average[i]);
+    gpu::update_parameter(job.factors, g, job.decay[i], job.weights[i], job.m[i], job.v[i], job.average[i]);
 }
 
-__global__ void __launch_bounds__(update_threads) constants_kernel(int n_layers, const device::Layer* layers, const float* weights,
-                                                                   device::ConstantsOf<float, device::Turn> to) {
-    device::layer_constants(GridTeam{}, n_layers, layers, weights, device::segment_chunk, to);
+__global__ void __launch_bounds__(update_threads) constants_kernel(int n_layers, const gpu::Layer* layers, const float* weights,
+                                                                   gpu::ConstantsOf<float, gpu::Turn> to) {
+    gpu::layer_constants(GridTeam{}, n_layers, layers, weights, gpu::segment_chunk, to);
 }
 
 std::size_t as_size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
-/// As many blocks to a lane as fill the GPU: neighbours of a cluster, which older GPUs have not.
-int blocks_that_fit(int lanes) {
+/// As many blocks to a sequence as fill the GPU: neighbours of a cluster, which older GPUs have not.
+int blocks_that_fit(int sequences) {
     int device = 0, major = 0;
     check(cudaGetDevice(&device), "choosing it");
     check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "asking what it can do");
     if (major < 9) return 1;
     int blocks = 1;
-    while (blocks < largest_cluster && 2 * blocks * lanes <= device_status().multiprocessors) blocks *= 2;
+    while (blocks < largest_cluster && 2 * blocks * sequences <= device_status().multiprocessors) blocks *= 2;
     return blocks;
 }
 
@@ -191,42 +192,44 @@ int blocks_that_fit(int lanes) {
 struct DeviceTrainer::Impl {
     Shape shape;
     EndFields<int> model;
-    int lanes, longest, blocks_per_lane;
+    int sequences, longest, blocks_per_sequence;
     Index parameters, capacity, workspace_floats = 0;
-    DeviceArray<device::Layer> layers;
+    DeviceArray<gpu::Layer> layers;
     DeviceArray<float> weights, average, m, v, decay, rates, gradients, gradient, losses, workspace, positions, previous_error;
-    DeviceArray<device::Turn> turns, chunk_turns;
-    LaneStates states[2];
+    DeviceArray<gpu::Turn> turns, chunk_turns;
+    SequenceStates states[2];
     DeviceArray<double> squares, loss;
     std::vector<DeviceArray<float>> recordings;
     std::vector<Take> take_list;
     std::vector<float> position_list;
     DeviceArray<Take> takes;
-    std::vector<Pinned<LaneOrder>> orders;
+    std::vector<Pinned<SequenceOrder>> orders;
     std::vector<std::unique_ptr<Event>> order_read;
-    DeviceArray<LaneOrder> device_orders;
+    DeviceArray<SequenceOrder> device_orders;
     DeviceArray<float> stft_workspace;  ///< taken when a step first wants it
-    DeviceArray<device::Complex> twiddles;
+    DeviceArray<gpu::Complex> twiddles;
     Index stft_floats = 0;
     Stream stream;
     int now = 0;               ///< which of the states is that before the next step
     std::int64_t queued = 0;
 
-    Impl(const DeviceModelLayout& layout, int lane_count, int longest_segment, const std::vector<float>& weight_decay, int blocks_wanted)
-        : shape(device::shape_of(layout.shape, layout.n_controls)), model(layout.model), lanes(lane_count), longest(longest_segment),
-          blocks_per_lane(blocks_wanted > 0 ? blocks_wanted : blocks_that_fit(lane_count)), parameters(static_cast<Index>(layout.parameters)),
-          capacity((longest_segment + 31) / 32 * 32), layers(device::layers_of(layout.shape, layout.layers)), weights(layout.parameters),
+    Impl(const DeviceModelLayout& layout, int sequence_count, int longest_segment, const std::vector<float>& weight_decay,
+         int blocks_wanted)
+        : shape(gpu::shape_of(layout.shape, layout.n_controls)), model(layout.model), sequences(sequence_count), longest(longest_segment),
+          blocks_per_sequence(blocks_wanted > 0 ? blocks_wanted : blocks_that_fit(sequence_count)),
+          parameters(static_cast<Index>(layout.parameters)),
+          capacity((longest_segment + 31) / 32 * 32), layers(gpu::layers_of(layout.shape, layout.layers)), weights(layout.parameters),
           average(layout.parameters), m(layout.parameters), v(layout.parameters), decay(weight_decay), rates(as_size(shape.rates)),
-          gradients(as_size(lanes) * layout.parameters), gradient(layout.parameters), losses(as_size(lanes)),
-          previous_error(as_size(lanes) * as_size(shape.channels)), turns(as_size(shape.turns)), chunk_turns(as_size(shape.turns)),
-          states{LaneStates(shape, lane_count), LaneStates(shape, lane_count)}, squares(as_size(blocks())), loss(1),
-          device_orders(as_size(lanes) * steps_ahead) {
+          gradients(as_size(sequences) * layout.parameters), gradient(layout.parameters), losses(as_size(sequences)),
+          previous_error(as_size(sequences) * as_size(shape.channels)), turns(as_size(shape.turns)), chunk_turns(as_size(shape.turns)),
+          states{SequenceStates(shape, sequence_count), SequenceStates(shape, sequence_count)}, squares(as_size(blocks())), loss(1),
+          device_orders(as_size(sequences) * steps_ahead) {
         Carver counter(nullptr);
-        device::carve_segment(counter, shape, capacity);
+        gpu::carve_segment(counter, shape, capacity);
         workspace_floats = counter.used();
-        workspace = DeviceArray<float>(as_size(lanes * workspace_floats));
+        workspace = DeviceArray<float>(as_size(sequences * workspace_floats));
         for (int i = 0; i < steps_ahead; ++i) {
-            orders.emplace_back(as_size(lanes));
+            orders.emplace_back(as_size(sequences));
             order_read.push_back(std::make_unique<Event>());
         }
         gradients.clear(stream);
@@ -240,13 +243,13 @@ struct DeviceTrainer::Impl {
                                 6 * as_size(parameters));
     }
 
-    /// One team of blocks for every lane.
+    /// One team of blocks for every sequence.
     void launch(void (*kernel)(StepJob), const StepJob& job) {
         cudaLaunchAttribute cluster{};
         cluster.id = cudaLaunchAttributeClusterDimension;
         cluster.val.clusterDim.x = static_cast<unsigned>(job.blocks), cluster.val.clusterDim.y = cluster.val.clusterDim.z = 1;
         cudaLaunchConfig_t config{};
-        config.gridDim = dim3(static_cast<unsigned>(lanes * job.blocks));
+        config.gridDim = dim3(static_cast<unsigned>(sequences * job.blocks));
         config.blockDim = dim3(segment_threads);
         config.stream = stream;
         config.attrs = &cluster;
@@ -257,37 +260,38 @@ struct DeviceTrainer::Impl {
     void prepare_stft() {
         if (stft_workspace.data()) return;
         Carver counter(nullptr);
-        device::carve_stft(counter, capacity);
+        gpu::carve_stft(counter, capacity);
         stft_floats = counter.used();
-        stft_workspace = DeviceArray<float>(as_size(lanes * stft_floats));
-        twiddles = DeviceArray<device::Complex>(device::stft_twiddles());
+        stft_workspace = DeviceArray<float>(as_size(sequences * stft_floats));
+        twiddles = DeviceArray<gpu::Complex>(gpu::stft_twiddles());
     }
 
     /// Copies the orders to the device, through a ring of page-locked memory.
-    const LaneOrder* send_orders(const std::vector<DeviceLane>& wanted) {
+    const SequenceOrder* send_orders(const std::vector<DeviceSequence>& wanted) {
         const std::size_t slot = as_size(queued % steps_ahead);
         if (queued >= steps_ahead) order_read[slot]->wait();
-        LaneOrder* const to = orders[slot].data();
+        SequenceOrder* const to = orders[slot].data();
         for (std::size_t i = 0; i < wanted.size(); ++i)
             to[i] = {static_cast<std::int64_t>(wanted[i].position), wanted[i].take, wanted[i].unscored,
-                     wanted[i].start == LaneStart::silence, wanted[i].weight};
-        LaneOrder* const on_device = device_orders.data() + slot * as_size(lanes);
-        check(cudaMemcpyAsync(on_device, to, wanted.size() * sizeof(LaneOrder), cudaMemcpyHostToDevice, stream), "copying to it");
+                     wanted[i].start == SequenceStart::silence, wanted[i].weight};
+        SequenceOrder* const on_device = device_orders.data() + slot * as_size(sequences);
+        check(cudaMemcpyAsync(on_device, to, wanted.size() * sizeof(SequenceOrder), cudaMemcpyHostToDevice, stream), "copying to it");
         order_read[slot]->record(stream);
         return on_device;
     }
 
-    StepJob step_job(const LaneOrder* lane_orders, const DeviceStep& step) {
+    StepJob step_job(const SequenceOrder* sequence_orders, const DeviceStep& step) {
         return {{shape, {weights.data(), layers.data(), model}, {rates.data(), turns.data(), chunk_turns.data()},
                  shape.n_controls > 0 ? positions.data() : nullptr},
-                blocks_per_lane, takes.data(), lane_orders, states[now].pointers(), states[now ^ 1].pointers(), previous_error.data(),
+                blocks_per_sequence, takes.data(), sequence_orders, states[now].pointers(), states[now ^ 1].pointers(),
+                previous_error.data(),
                 workspace.data(), workspace_floats, capacity, step.samples, gradients.data(), parameters, losses.data(),
                 {step.plain, step.emphasised, step.emphasis}, stft_workspace.data(), stft_floats, twiddles.data(), step.mrstft};
     }
 
     void optimise(const DeviceStep& step) {
         const unsigned grid = static_cast<unsigned>(blocks());
-        reduce_kernel<<<grid, update_threads, 0, stream>>>(lanes, parameters, gradients.data(), gradient.data(), squares.data(),
+        reduce_kernel<<<grid, update_threads, 0, stream>>>(sequences, parameters, gradients.data(), gradient.data(), squares.data(),
                                                            losses.data(), loss.data());
         const auto number = static_cast<double>(step.number);
         const UpdateJob job{{static_cast<float>(step.rate), static_cast<float>(step.beta1), static_cast<float>(step.beta2),
@@ -307,13 +311,13 @@ struct DeviceTrainer::Impl {
     }
 };
 
-DeviceTrainer::DeviceTrainer(const DeviceModelLayout& layout, int lanes, int longest_segment, const std::vector<float>& decay,
+DeviceTrainer::DeviceTrainer(const DeviceModelLayout& layout, int sequences, int longest_segment, const std::vector<float>& decay,
                              const DeviceTrainOptions& options) {
-    const int blocks = options.blocks_per_lane;
+    const int blocks = options.blocks_per_sequence;
     if (blocks < 0 || blocks > largest_cluster || (blocks & (blocks - 1)) != 0)
-        throw std::invalid_argument("DeviceTrainOptions: blocks_per_lane must be 0, 1, 2, 4 or 8");
+        throw std::invalid_argument("DeviceTrainOptions: blocks_per_sequence must be 0, 1, 2, 4 or 8");
     require_device();
-    impl_ = std::make_unique<Impl>(layout, lanes, longest_segment, decay, blocks);
+    impl_ = std::make_unique<Impl>(layout, sequences, longest_segment, decay, blocks);
 }
 DeviceTrainer::~DeviceTrainer() = default;
 DeviceTrainer::DeviceTrainer(DeviceTrainer&&) noexcept = default;
@@ -348,33 +352,33 @@ DeviceTrainVectors DeviceTrainer::vectors() const {
     return {impl_->weights.values(stream), impl_->average.values(stream), impl_->m.values(stream), impl_->v.values(stream)};
 }
 
-void DeviceTrainer::set_lane(int lane, const StatePointers<const float>& state, const float* error) {
-    const std::size_t i = as_size(lane), channels = as_size(impl_->shape.channels);
-    LaneStates& states = impl_->states[impl_->now];
-    LaneStates::each_part(impl_->shape, state, [&](DeviceArray<float> LaneStates::*part, std::size_t n, const float* from) {
+void DeviceTrainer::set_sequence(int sequence, const StatePointers<const float>& state, const float* error) {
+    const std::size_t i = as_size(sequence), channels = as_size(impl_->shape.channels);
+    SequenceStates& states = impl_->states[impl_->now];
+    SequenceStates::each_part(impl_->shape, state, [&](DeviceArray<float> SequenceStates::*part, std::size_t n, const float* from) {
         (states.*part).upload(impl_->stream, from, n, i * n);
     });
     impl_->previous_error.upload(impl_->stream, error, channels, i * channels);
 }
 
-void DeviceTrainer::get_lane(int lane, const StatePointers<float>& state, float* error) const {
-    const std::size_t i = as_size(lane), channels = as_size(impl_->shape.channels);
-    const LaneStates& states = impl_->states[impl_->now];
-    LaneStates::each_part(impl_->shape, state, [&](DeviceArray<float> LaneStates::*part, std::size_t n, float* to) {
+void DeviceTrainer::get_sequence(int sequence, const StatePointers<float>& state, float* error) const {
+    const std::size_t i = as_size(sequence), channels = as_size(impl_->shape.channels);
+    const SequenceStates& states = impl_->states[impl_->now];
+    SequenceStates::each_part(impl_->shape, state, [&](DeviceArray<float> SequenceStates::*part, std::size_t n, float* to) {
         (states.*part).download(impl_->stream, to, n, i * n);
     });
     impl_->previous_error.download(impl_->stream, error, channels, i * channels);
 }
 
 std::size_t DeviceTrainer::memory_bytes() const noexcept { return impl_->memory_bytes(); }
-int DeviceTrainer::blocks_per_lane() const noexcept { return impl_->blocks_per_lane; }
+int DeviceTrainer::blocks_per_sequence() const noexcept { return impl_->blocks_per_sequence; }
 
-void DeviceTrainer::step(const std::vector<DeviceLane>& lanes, const DeviceStep& step) {
-    if (lanes.size() != as_size(impl_->lanes) || step.samples < 1 || step.samples > impl_->longest)
-        throw std::invalid_argument("DeviceTrainer::step: wrong number of lanes or samples");
+void DeviceTrainer::step(const std::vector<DeviceSequence>& sequences, const DeviceStep& step) {
+    if (sequences.size() != as_size(impl_->sequences) || step.samples < 1 || step.samples > impl_->longest)
+        throw std::invalid_argument("DeviceTrainer::step: wrong number of sequences or samples");
     if (step.mrstft > 0) impl_->prepare_stft();
-    const StepJob job = impl_->step_job(impl_->send_orders(lanes), step);
-    const unsigned grid = static_cast<unsigned>(impl_->lanes);
+    const StepJob job = impl_->step_job(impl_->send_orders(sequences), step);
+    const unsigned grid = static_cast<unsigned>(impl_->sequences);
     impl_->launch(forward_kernel, job);
     if (step.mrstft > 0) stft_kernel<<<grid, segment_threads, 0, impl_->stream>>>(job);
     impl_->launch(backward_kernel, job);

@@ -2,7 +2,6 @@
 // In place of the GPU code where there was no CUDA compiler.
 #include "serpent/kernels/device_peak.h"
 #include "serpent/kernels/device_render.h"
-#include "serpent/kernels/device_scan.h"
 #include "serpent/kernels/device_train.h"
 
 namespace serpent::kernels {
@@ -49,17 +48,6 @@ bool DeviceRenderer::fused() const noexcept { return false; }
 void DeviceRenderer::get_state(const StatePointers<float>&) const {}
 void DeviceRenderer::set_state(const StatePointers<const float>&) {}
 
-struct DeviceScan::Impl {};
-DeviceScan::DeviceScan(const DeviceScanShape&, const DeviceScanOptions&) { require_device(); }
-DeviceScan::~DeviceScan() = default;
-DeviceScan::DeviceScan(DeviceScan&&) noexcept = default;
-DeviceScan& DeviceScan::operator=(DeviceScan&&) noexcept = default;
-void DeviceScan::forward(const DeviceScanInputs&, float*, float*) {}
-void DeviceScan::backward(const DeviceScanInputs&, const float*, const float*, const DeviceScanGradients&) {}
-int DeviceScan::phases() const noexcept { return 0; }
-int DeviceScan::chunk() const noexcept { return 0; }
-void baseline_device_scan(const DeviceScanShape&, const DeviceScanInputs&, float*) { require_device(); }
-
 struct DeviceTrainer::Impl {};
 DeviceTrainer::DeviceTrainer(const DeviceModelLayout&, int, int, const std::vector<float>&, const DeviceTrainOptions&) { require_device(); }
 DeviceTrainer::~DeviceTrainer() = default;
@@ -68,11 +56,11 @@ DeviceTrainer& DeviceTrainer::operator=(DeviceTrainer&&) noexcept = default;
 void DeviceTrainer::add_take(const std::vector<std::vector<float>>&, const std::vector<std::vector<float>>&, const std::vector<float>&) {}
 void DeviceTrainer::set_vectors(const DeviceTrainVectors&) {}
 DeviceTrainVectors DeviceTrainer::vectors() const { return {}; }
-void DeviceTrainer::set_lane(int, const StatePointers<const float>&, const float*) {}
-void DeviceTrainer::get_lane(int, const StatePointers<float>&, float*) const {}
+void DeviceTrainer::set_sequence(int, const StatePointers<const float>&, const float*) {}
+void DeviceTrainer::get_sequence(int, const StatePointers<float>&, float*) const {}
 std::size_t DeviceTrainer::memory_bytes() const noexcept { return 0; }
-int DeviceTrainer::blocks_per_lane() const noexcept { return 0; }
-void DeviceTrainer::step(const std::vector<DeviceLane>&, const DeviceStep&) {}
+int DeviceTrainer::blocks_per_sequence() const noexcept { return 0; }
+void DeviceTrainer::step(const std::vector<DeviceSequence>&, const DeviceStep&) {}
 double DeviceTrainer::take_loss() { return 0.0; }
 std::vector<float> DeviceTrainer::gradient() const { return {}; }
 

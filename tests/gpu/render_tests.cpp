@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The renderer on the GPU against the golden models' float64 answers and against the CPU renderer.
 #include "close.h"
-#include "gpu.h"
+#include "equations/output_bound.h"
 #include "golden_file.h"
+#include "gpu.h"
+#include "gpu_algorithms/segment_case.h"
 #include "model/example_model.h"
-#include "device/segment_case.h"
+#include "model/tensors.h"
 #include "random.h"
 #include "reference_model.h"
-#include "reference/output_bound.h"
 #include "serpent/kernels/device_render.h"
 #include "serpent/render.h"
-#include "model/tensors.h"
 
 #include <catch2/catch.hpp>
 
@@ -233,7 +233,7 @@ TEST_CASE("the GPU bounds what a model trained at a lower level puts out") {
             Model model = *s.model;
             model.config.output_peak = peak / 4;
             s.model = std::make_shared<Model>(std::move(model));
-            const reference::OutputBound<float> bound(peak / 4);
+            const equations::OutputBound<float> bound(peak / 4);
             for (auto& channel : s.expected)
                 for (float& y : channel) y = bound(y);
             check_audio(s.expected, render(s, {.fused = fused}, {whole}));

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The scan operator on the GPU against the float64 reference, forward and backward; very long; and twice the same.
+#include "benchmark/scan/device_scan.h"
 #include "gpu.h"
 #include "kernels/scan_checks.h"
-#include "serpent/kernels/device_scan.h"
 
 #include <catch2/catch.hpp>
 
 using namespace serpent::kernels;
 using namespace serpent::test;
-namespace reference = serpent::reference;
+namespace equations = serpent::equations;
 
 namespace {
 
@@ -34,7 +34,7 @@ struct GpuAnswer {
 GpuAnswer on_gpu(const ScanCase<double>& c, const DeviceScanOptions& options) {
     const auto& s = c.shape;
     DeviceScan scan({1, static_cast<std::int64_t>(s.length), static_cast<int>(s.channels), static_cast<int>(s.states), s.tied,
-                     s.rule == reference::InputRule::ema}, options);
+                     s.rule == equations::InputRule::ema}, options);
     const DeviceBuffer A = upload(c.A), x = upload(c.x), dt = upload(c.dt), B = upload(c.B), C = upload(c.C), D = upload(c.D),
                        h = upload(c.h_start), dy = upload(c.dy), dh = upload(c.dh_end);
     const DeviceScanInputs in{A.data(), x.data(), dt.data(), B.data(), C.data(), D.data(), h.data()};
@@ -48,7 +48,7 @@ GpuAnswer on_gpu(const ScanCase<double>& c, const DeviceScanOptions& options) {
     return {download(y), download(end), gradients};
 }
 
-void check_scan(const reference::ScanShape& shape, double tau_max, const DeviceScanOptions& options = {}) {
+void check_scan(const equations::ScanShape& shape, double tau_max, const DeviceScanOptions& options = {}) {
     CAPTURE(shape.length, shape.channels, shape.states, shape.tied, static_cast<int>(shape.rule), options.chunk, options.phases);
     const ScanCase<double> c = make_scan_case(shape, 2, tau_max, shape.length);
     const GpuAnswer got = on_gpu(c, options);
@@ -60,7 +60,7 @@ void check_scan(const reference::ScanShape& shape, double tau_max, const DeviceS
 
 TEST_CASE("the GPU's scan equals the float64 reference") {
     if (!gpu()) return;
-    for (const auto rule : {reference::InputRule::euler, reference::InputRule::ema})
+    for (const auto rule : {equations::InputRule::euler, equations::InputRule::ema})
         for (const bool tied : {false, true}) {
             for (const std::size_t length : {1u, 31u, 32u, 33u, 2047u, 2049u}) check_scan({length, 32, 16, tied, rule}, 1000);
             for (const std::size_t states : {1u, 3u, 4u, 8u, 20u, 128u}) check_scan({300, 19, states, tied, rule}, 300);
@@ -72,20 +72,20 @@ TEST_CASE("the GPU's scan equals the float64 reference") {
 
 TEST_CASE("the GPU's scan keeps a memory of seconds over a million samples") {
     if (!gpu()) return;
-    check_scan({1'000'003, 2, 4, false, reference::InputRule::euler}, 48000);
-    check_scan({1'000'003, 2, 4, false, reference::InputRule::ema}, 48000);
-    check_scan({200'003, 2, 4, true, reference::InputRule::ema}, 96000);
+    check_scan({1'000'003, 2, 4, false, equations::InputRule::euler}, 48000);
+    check_scan({1'000'003, 2, 4, false, equations::InputRule::ema}, 48000);
+    check_scan({200'003, 2, 4, true, equations::InputRule::ema}, 96000);
 }
 
 TEST_CASE("the GPU's scan gives the same bits twice") {
     if (!gpu()) return;
-    const ScanCase<double> c = make_scan_case({20011, 70, 16, false, reference::InputRule::ema}, 2, 5000, 1);
+    const ScanCase<double> c = make_scan_case({20011, 70, 16, false, equations::InputRule::ema}, 2, 5000, 1);
     CHECK(on_gpu(c, {}) == on_gpu(c, {}));
 }
 
 TEST_CASE("the baseline scan is right too") {
     if (!gpu()) return;
-    ScanCase<double> c = make_scan_case({5003, 7, 5, false, reference::InputRule::euler}, 2, 500, 2);
+    ScanCase<double> c = make_scan_case({5003, 7, 5, false, equations::InputRule::euler}, 2, 500, 2);
     std::fill(c.h_start.begin(), c.h_start.end(), 0.0);
     const auto turned = [](const auto& rows, std::size_t columns) {  // time innermost
         std::vector<double> out;
@@ -105,7 +105,7 @@ TEST_CASE("the GPU's scan counts beyond 2^31 elements") {
     // x alone has 2^31 + 2^16 elements; its last rows are compared with a short scan, since the states forget in 1000 samples.
     constexpr std::int64_t channels = 8, length = (std::int64_t{1} << 28) + (1 << 13), tail = 16384;
     constexpr std::size_t n = channels * length;
-    const ScanCase<double> c = make_scan_case({static_cast<std::size_t>(tail), channels, 4, false, reference::InputRule::ema}, 2, 500, 5);
+    const ScanCase<double> c = make_scan_case({static_cast<std::size_t>(tail), channels, 4, false, equations::InputRule::ema}, 2, 500, 5);
     const std::vector<float> xs(c.x.begin(), c.x.end()), dts(c.dt.begin(), c.dt.end()), Bs(c.B.begin(), c.B.end()), Cs(c.C.begin(), c.C.end());
     const DeviceBuffer A = upload(c.A), D = upload(c.D);
     DeviceBuffer x(n), dt(n), y(n), B(n / 2), C(n / 2);
@@ -132,6 +132,6 @@ TEST_CASE("the GPU's scan counts beyond 2^31 elements") {
 // Small, for compute-sanitizer, under which everything takes a hundred times as long.
 TEST_CASE("one small scan, forward and backward", "[sanitizer]") {
     if (!gpu()) return;
-    check_scan({161, 19, 6, false, reference::InputRule::ema}, 100, {32, 3});
-    check_scan({161, 9, 8, true, reference::InputRule::euler}, 100, {32, 3});
+    check_scan({161, 19, 6, false, equations::InputRule::ema}, 100, {32, 3});
+    check_scan({161, 9, 8, true, equations::InputRule::euler}, 100, {32, 3});
 }

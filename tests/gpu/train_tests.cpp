@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // One update on the GPU against the CPU trainer and, for what that does not train, against float64: loss, gradient, end states, weights.
-#include "device/model_layout.h"
-#include "device/reference_segment.h"
-#include "device/segment_case.h"
+#include "equations/adamw.h"
 #include "gpu.h"
-#include "reference/adamw.h"
+#include "gpu/model_layout.h"
+#include "gpu_algorithms/reference_segment.h"
+#include "gpu_algorithms/segment_case.h"
 #include "serpent/kernels/device_train.h"
 
 using namespace serpent;
 using namespace serpent::test;
-using kernels::DeviceLane;
+using kernels::DeviceSequence;
 using kernels::DeviceStep;
 using kernels::DeviceTrainer;
 
@@ -28,13 +28,13 @@ std::vector<std::vector<float>> planar(const std::vector<float>& flat, int chann
     return out;
 }
 
-DeviceAnswer on_gpu(SegmentCase& c, int updates = 1, double mrstft_weight = 0, int blocks_per_lane = 0) {
+DeviceAnswer on_gpu(SegmentCase& c, int updates = 1, double mrstft_weight = 0, int blocks_per_sequence = 0) {
     const ModelConfig& config = c.model.config;
     const kernels::DeviceModelLayout layout = device_layout(config, c.model.weights);
-    DeviceTrainer trainer(layout, lanes::lane_count, c.steps, std::vector<float>(layout.parameters, 0.01f), {blocks_per_lane});
+    DeviceTrainer trainer(layout, lanes::lane_count, c.steps, std::vector<float>(layout.parameters, 0.01f), {blocks_per_sequence});
     const std::vector<float> zeros(layout.parameters), weights = flat_parameters(config, c.model.weights);
     trainer.set_vectors({weights, weights, zeros, zeros});
-    std::vector<DeviceLane> order(lanes_used);
+    std::vector<DeviceSequence> order(lanes_used);
     for (std::size_t lane = 0; lane < lanes_used; ++lane) {
         std::vector<float> positions;
         for (std::size_t i = 0; i < config.controls.size(); ++i) {
@@ -43,9 +43,11 @@ DeviceAnswer on_gpu(SegmentCase& c, int updates = 1, double mrstft_weight = 0, i
         }
         trainer.add_take(planar(c.dry[lane], config.channels), planar(c.wet[lane], config.channels), positions);
         if (!c.from_silence)
-            trainer.set_lane(static_cast<int>(lane), {c.start[lane].conv.data(), c.start[lane].h.data(), c.start[lane].fir_in.data(), c.start[lane].fir_out.data()},
+            trainer.set_sequence(static_cast<int>(lane), {c.start[lane].conv.data(), c.start[lane].h.data(), c.start[lane].fir_in.data(),
+                                                          c.start[lane].fir_out.data()},
                              c.previous_error[lane].data());
-        order[lane] = {static_cast<int>(lane), 0, c.unscored[lane], c.from_silence ? kernels::LaneStart::silence : kernels::LaneStart::carried,
+        order[lane] = {static_cast<int>(lane), 0, c.unscored[lane],
+                       c.from_silence ? kernels::SequenceStart::silence : kernels::SequenceStart::carried,
                        c.weight[lane]};
     }
     const SegmentLoss loss = loss_of(c);
@@ -63,7 +65,7 @@ DeviceAnswer on_gpu(SegmentCase& c, int updates = 1, double mrstft_weight = 0, i
     for (std::size_t lane = 0; lane < lanes_used; ++lane) {
         State end = zero_state(config);
         std::vector<float> error(static_cast<std::size_t>(config.channels));
-        trainer.get_lane(static_cast<int>(lane), {end.conv.data(), end.h.data(), end.fir_in.data(), end.fir_out.data()}, error.data());
+        trainer.get_sequence(static_cast<int>(lane), {end.conv.data(), end.h.data(), end.fir_in.data(), end.fir_out.data()}, error.data());
         append_state(out.answer.end, end);
         out.answer.error.insert(out.answer.error.end(), error.begin(), error.end());
     }
@@ -78,7 +80,7 @@ std::vector<float> updated(SegmentCase& c, std::vector<float> gradient) {
     if (const double norm = std::sqrt(square); norm > 1)
         for (float& g : gradient) g *= static_cast<float>(1 / norm);
     std::vector<float> w = flat_parameters(c.model.config, c.model.weights), m(w.size()), v(w.size());
-    reference::adamw<float>(w.size(), {1e-3, 0.9, 0.99, 1e-8, 0.01}, 1, gradient.data(), w.data(), m.data(), v.data());
+    equations::adamw<float>(w.size(), {1e-3, 0.9, 0.99, 1e-8, 0.01}, 1, gradient.data(), w.data(), m.data(), v.data());
     return w;
 }
 
@@ -122,7 +124,7 @@ TEST_CASE("an update on the GPU of any blocks and filters is float64's") {
         }
 }
 
-TEST_CASE("any number of thread blocks to a lane gives the same bits") {
+TEST_CASE("any number of thread blocks to a sequence gives the same bits") {
     if (!gpu()) return;
     std::vector<std::pair<std::string, ModelConfig>> all = block_cases();
     all.emplace_back("knobs", full_config());

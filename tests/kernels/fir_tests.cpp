@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The filter on every ISA against float64, and against itself on a signal cut otherwise.
 #include "close.h"
+#include "equations/fir.h"
 #include "random.h"
-#include "reference/fir.h"
 #include "serpent/kernels/fir.h"
 
 #include <catch2/catch.hpp>
@@ -44,7 +44,7 @@ TEST_CASE("the filter answers as in float64 for every number of taps", "[fir]") 
         const auto x = random.vector<float>(131, -1, 1);
         const std::vector<double> w(weight.begin(), weight.end()), h(history.begin(), history.end()), in(x.begin(), x.end());
         std::vector<double> expected(x.size());
-        serpent::reference::fir<double>(x.size(), taps, in.data(), w.data(), h.data(), expected.data(), nullptr);
+        serpent::equations::fir<double>(x.size(), taps, in.data(), w.data(), h.data(), expected.data(), nullptr);
         for (const Isa isa : available_isas()) {
             CAPTURE(taps, isa_name(isa));
             const FirOps& ops = fir_ops_for(isa);

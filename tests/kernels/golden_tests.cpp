@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The reference against vectors that the public PyTorch implementation computed in float64 (tests/data/golden).
 #include "close.h"
+#include "equations/block.h"
+#include "equations/selective_scan_chunked.h"
 #include "golden_file.h"
-#include "reference/block.h"
-#include "reference/selective_scan_chunked.h"
 
 #include <catch2/catch.hpp>
 
-using namespace serpent::reference;
+using namespace serpent::equations;
 using namespace serpent::test;
 
 namespace {

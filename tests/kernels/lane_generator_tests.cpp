@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The lane-batched operators of generators against their plain twins in double, on every instruction set.
+#include "equations/cross_entropy.h"
+#include "equations/time_invariant_scan.h"
 #include "kernels/lane_case.h"
-#include "reference/cross_entropy.h"
-#include "reference/time_invariant_scan.h"
 
 #include <cstdint>
 
@@ -22,13 +22,13 @@ struct Bank {
         for (float v : random.vector<float>(2 * n)) C.push_back(v);
         for (float v : random.vector<float>(channels)) D.push_back(v);
         for (std::size_t i = 0; i < n; ++i) {
-            const auto o = reference::oscillator(A_log[i], A_imag[i]);
+            const auto o = equations::oscillator(A_log[i], A_imag[i]);
             q_re.push_back(float(o.q_re)), q_im.push_back(float(o.q_im)), b.push_back(float(o.b));
         }
         c = floats(C), d = floats(D);
     }
     kernels::LaneOscillators lanes_form() const { return {q_re.data(), q_im.data(), b.data(), c.data(), d.data()}; }
-    reference::TimeInvariantParameters<double> plain() const { return {A_log.data(), A_imag.data(), C.data(), D.data()}; }
+    equations::TimeInvariantParameters<double> plain() const { return {A_log.data(), A_imag.data(), C.data(), D.data()}; }
 };
 
 } // namespace
@@ -44,7 +44,7 @@ TEST_CASE("lane oscillators equal the plain scan, forward and backward", "[lanes
                 const Sequences x = random_sequences(random, length * channels), h = random_sequences(random, 2 * channels * pairs);
                 const Sequences dy = random_sequences(random, length * channels), dh = random_sequences(random, 2 * channels * pairs);
                 const kernels::LaneOscillatorShape shape{int(length), int(channels), int(pairs)};
-                const reference::TimeInvariantShape plain{length, channels, pairs};
+                const equations::TimeInvariantShape plain{length, channels, pairs};
 
                 LaneFloats h_end = pack(h, Slice(2 * channels * pairs)), y(length * channels * lanes);
                 LaneFloats series(length * channels * pairs * 2 * lanes);
@@ -64,16 +64,16 @@ TEST_CASE("lane oscillators equal the plain scan, forward and backward", "[lanes
                     expected_y[lane].resize(length * channels), expected_h[lane].resize(h[lane].size());
                     expected_dx[lane].resize(length * channels), expected_dh[lane].resize(h[lane].size());
                     expected_dC[lane].resize(bank.C.size()), expected_dD[lane].resize(channels);
-                    reference::time_invariant_scan<double>(plain, x[lane].data(), bank.plain(), h[lane].data(),
+                    equations::time_invariant_scan<double>(plain, x[lane].data(), bank.plain(), h[lane].data(),
                                                            expected_y[lane].data(), expected_h[lane].data());
-                    reference::time_invariant_scan_backward<double>(
+                    equations::time_invariant_scan_backward<double>(
                         plain, x[lane].data(), bank.plain(), h[lane].data(), dy[lane].data(), dh[lane].data(),
                         {expected_dx[lane].data(), expected_dA.data(), expected_dw.data(), expected_dC[lane].data(),
                          expected_dD[lane].data(), expected_dh[lane].data()});
                     for (std::size_t i = 0; i < channels * pairs; ++i) {
                         const float* d = dq.data() + 3 * i * lanes + lane;
-                        reference::oscillator_backward(bank.A_log[i], bank.A_imag[i],
-                                                       reference::Oscillator<double>{d[0], d[lanes], d[2 * lanes]}, got_dA[i],
+                        equations::oscillator_backward(bank.A_log[i], bank.A_imag[i],
+                                                       equations::Oscillator<double>{d[0], d[lanes], d[2 * lanes]}, got_dA[i],
                                                        got_dw[i]);
                     }
                 }
@@ -102,7 +102,7 @@ TEST_CASE("lane oscillators with time constants of 48,000 samples", "[lanes]") {
         LaneFloats h(8 * lanes), y(length * lanes);
         ops.oscillators({int(length), 1, 4}, bank.lanes_form(), pack(x, Slice(1)).data(), h.data(), y.data(), nullptr);
         std::vector<double> expected(length), got;
-        reference::time_invariant_scan<double>({length, 1, 4}, x[0].data(), bank.plain(), nullptr, expected.data(), nullptr);
+        equations::time_invariant_scan<double>({length, 1, 4}, x[0].data(), bank.plain(), nullptr, expected.data(), nullptr);
         for (std::size_t t = 0; t < length; ++t) got.push_back(y[t * lanes]);
         const Distance d = distance(expected, got);
         INFO(d.rms << " rms, " << d.max << " max");
@@ -131,8 +131,8 @@ TEST_CASE("lane cross-entropy equals the plain one", "[lanes]") {
                     std::vector<double> loss(steps), scale(steps);
                     std::vector<int> targets(steps);
                     for (std::size_t t = 0; t < steps; ++t) targets[t] = target[t * lanes + lane], scale[t] = double(weight[t * lanes + lane]);
-                    reference::cross_entropy<double>({steps, classes}, logits[lane].data(), targets.data(), loss.data());
-                    reference::cross_entropy_backward<double>({steps, classes}, logits[lane].data(), targets.data(), scale.data(),
+                    equations::cross_entropy<double>({steps, classes}, logits[lane].data(), targets.data(), loss.data());
+                    equations::cross_entropy_backward<double>({steps, classes}, logits[lane].data(), targets.data(), scale.data(),
                                                               expected[lane].data());
                     for (std::size_t t = 0; t < steps; ++t) {
                         const double wanted = scale[t] > 0 ? std::exp(-loss[t]) : 1.0;

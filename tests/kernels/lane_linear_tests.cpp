@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Lane-batched linear maps, norm and convolution against their plain twins in double, on every ISA.
+#include "equations/conv1d.h"
+#include "equations/film.h"
+#include "equations/linear.h"
+#include "equations/rms_norm.h"
 #include "kernels/lane_case.h"
-#include "reference/conv1d.h"
-#include "reference/film.h"
-#include "reference/linear.h"
-#include "reference/rms_norm.h"
 
 using namespace serpent::kernels;
 using namespace serpent::test;
-namespace reference = serpent::reference;
+namespace equations = serpent::equations;
 
 namespace {
 
@@ -55,12 +55,12 @@ void check_linear(const LaneOps& ops, const LinearCase& c, const Sequences& x, c
             CHECK(surroundings_untouched(y, c.y));
             const Sequences got = unpack(y, c.y);
             for (std::size_t l = 0; l < lanes; ++l) {
-                const reference::LinearShape shape{c.steps, c.in, c.out};
+                const equations::LinearShape shape{c.steps, c.in, c.out};
                 std::vector<double> expected(before[l].size()), size(before[l].size());
                 const std::vector<double> x_size = magnitudes(x[l]), w_size = magnitudes(c.w);
                 const std::vector<double> b_size = magnitudes(c.bias);
-                reference::linear(shape, x[l].data(), c.w.data(), with_bias ? c.bias.data() : nullptr, expected.data());
-                reference::linear(shape, x_size.data(), w_size.data(), with_bias ? b_size.data() : nullptr,
+                equations::linear(shape, x[l].data(), c.w.data(), with_bias ? c.bias.data() : nullptr, expected.data());
+                equations::linear(shape, x_size.data(), w_size.data(), with_bias ? b_size.data() : nullptr,
                                   size.data());
                 for (std::size_t i = 0; i < expected.size(); ++i) {
                     expected[i] += add ? before[l][i] : 0;
@@ -163,15 +163,15 @@ NormCase make_norm_case(std::size_t steps, std::size_t channels, bool film, doub
 std::vector<double> reference_norm(NormCase& c, std::size_t l) {
     const std::size_t n = c.steps * c.channels;
     std::vector<double> normed(n), u(n), dnormed(n);
-    reference::rms_norm(c.steps, c.channels, c.e[l].data(), c.w.data(), normed.data());
+    equations::rms_norm(c.steps, c.channels, c.e[l].data(), c.w.data(), normed.data());
     u = normed, dnormed = c.du[l];
     if (c.film) {
-        reference::film(c.steps, c.channels, normed.data(), c.scale[l].data(), c.shift[l].data(), u.data());
+        equations::film(c.steps, c.channels, normed.data(), c.scale[l].data(), c.shift[l].data(), u.data());
         dnormed.assign(n, 0);
-        reference::film_backward(c.steps, c.channels, normed.data(), c.scale[l].data(), c.du[l].data(), dnormed.data(),
+        equations::film_backward(c.steps, c.channels, normed.data(), c.scale[l].data(), c.du[l].data(), dnormed.data(),
                                  c.dscale[l].data(), c.dshift[l].data());
     }
-    reference::rms_norm_backward(c.steps, c.channels, c.e[l].data(), c.w.data(), dnormed.data(), c.de[l].data(),
+    equations::rms_norm_backward(c.steps, c.channels, c.e[l].data(), c.w.data(), dnormed.data(), c.de[l].data(),
                                  c.dw[l].data());
     return u;
 }
@@ -249,12 +249,12 @@ TEST_CASE("lane convolution, forward and backward, with history", "[lanes]") {
                 const std::vector<double> w64(w.begin(), w.end()), bias64(bias.begin(), bias.end());
                 for (std::size_t l = 0; l < lanes; ++l) {
                     y_expected[l].resize(n);
-                    const reference::ConvShape shape{steps, channels, taps};
+                    const equations::ConvShape shape{steps, channels, taps};
                     const double *start = x[l].data(), *now = start + history;
                     double* dstart = dx_expected[l].data();
-                    reference::conv1d(shape, now, w64.data(), bias64.data(), start, y_expected[l].data(),
+                    equations::conv1d(shape, now, w64.data(), bias64.data(), start, y_expected[l].data(),
                                       static_cast<double*>(nullptr));
-                    reference::conv1d_backward<double>(
+                    equations::conv1d_backward<double>(
                         shape, now, w64.data(), start, dy[l].data(), nullptr,
                         {dstart + history, dw_expected[l].data(), dbias_expected[l].data(), dstart});
                 }

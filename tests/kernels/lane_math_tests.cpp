@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The approximations of exp, expm1, sigmoid and softplus behind the lane operators: dense sweeps against float64, on
 // every ISA. lanes.h states 4 ulp for each; what is built from them gets as many more as it has further operations.
+#include "equations/activations.h"
 #include "kernels/lane_case.h"
-#include "reference/activations.h"
 
 #include <bit>
 #include <cstdint>
@@ -116,13 +116,13 @@ TEST_CASE("lane softplus and its gradient", "[lanes]") {
                                     negative(sweep(1.0f, 86.0f))}) {
             LaneFloats y(x.size());
             ops.softplus(rows(x), x.data(), y.data());
-            check_ulp("softplus", x, y, [](double v) { return serpent::reference::softplus(v); }, 4);
+            check_ulp("softplus", x, y, [](double v) { return serpent::equations::softplus(v); }, 4);
             // From y as computed: sigmoid(x) = -expm1(-y), 4 ulp; the product with dy = 3 adds half of one.
             const LaneFloats dy(x.size(), 3.0f);
             LaneFloats dx(x.size());
             ops.softplus_backward(rows(x), y.data(), dy.data(), dx.data());
             check_ulp("softplus gradient", y, dx, [](double v) { return -3 * std::expm1(-v); }, 5);
-            check_ulp("softplus gradient, by x", x, dx, [](double v) { return 3 * serpent::reference::sigmoid(v); }, 9);
+            check_ulp("softplus gradient, by x", x, dx, [](double v) { return 3 * serpent::equations::sigmoid(v); }, 9);
         }
     });
 }
@@ -133,7 +133,7 @@ TEST_CASE("lane silu and its gradient", "[lanes]") {
                                     negative(sweep(1.0f, 80.0f))}) {
             LaneFloats y(x.size()), in_place = x;
             ops.silu(rows(x), x.data(), y.data());
-            check_ulp("silu", x, y, [](double v) { return serpent::reference::silu(v); }, 5); // sigmoid and a product
+            check_ulp("silu", x, y, [](double v) { return serpent::equations::silu(v); }, 5); // sigmoid and a product
             ops.silu(rows(x), in_place.data(), in_place.data());
             CHECK(in_place == y);
             // 1 - sigmoid loses digits against x up to 17, and the slope has a zero at -1.28: an absolute bound.
@@ -142,7 +142,7 @@ TEST_CASE("lane silu and its gradient", "[lanes]") {
             ops.silu_backward(rows(x), x.data(), dy.data(), dx.data());
             double worst = 0;
             for (std::size_t i = 0; i < x.size(); ++i) {
-                const double error = std::abs(dx[i] - serpent::reference::silu_derivative(static_cast<double>(x[i])));
+                const double error = std::abs(dx[i] - serpent::equations::silu_derivative(static_cast<double>(x[i])));
                 if (!(error <= worst))
                     worst = error;
             }
@@ -170,9 +170,9 @@ TEST_CASE("lane gate: values and gradients", "[lanes]") {
         Sequences g, dy, dz;
         for (std::size_t l = 0; l < lanes; ++l)
             for (std::size_t i = 0; i < n; ++i) {
-                g[l].push_back(y[l][i] * serpent::reference::silu(z[l][i]));
-                dy[l].push_back(dg[l][i] * serpent::reference::silu(z[l][i]));
-                dz[l].push_back(dg[l][i] * y[l][i] * serpent::reference::silu_derivative(z[l][i]));
+                g[l].push_back(y[l][i] * serpent::equations::silu(z[l][i]));
+                dy[l].push_back(dg[l][i] * serpent::equations::silu(z[l][i]));
+                dz[l].push_back(dg[l][i] * y[l][i] * serpent::equations::silu_derivative(z[l][i]));
             }
         const Slice one(1);
         const LaneFloats y_in = pack(y, one), z_in = pack(z, one), dg_in = pack(dg, one);

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The lane-batched selective scan against its plain twin in double, on every ISA: forward, carry, backward, long
 // memories, and the three-phase form with consecutive chunks of one sequence in the lanes.
+#include "equations/selective_scan.h"
 #include "kernels/lane_case.h"
-#include "reference/selective_scan.h"
 
 using namespace serpent::kernels;
 using namespace serpent::test;
-namespace reference = serpent::reference;
+namespace equations = serpent::equations;
 
 namespace {
 
 struct LaneScanCase {
-    reference::ScanShape shape;
+    equations::ScanShape shape;
     std::vector<double> A, D;                // shared by the lanes
     Sequences x, dt, B, C, h, dy, dh;        // h: start state; dh: gradient of the end state
     Sequences dA, dD, dB, dC;                // what is there before
 
     LaneScanShape lane_shape(std::size_t stride) const {
         return {static_cast<int>(shape.length), static_cast<int>(shape.channels), static_cast<int>(shape.states),
-                shape.tied, shape.rule == reference::InputRule::ema, static_cast<int>(stride)};
+                shape.tied, shape.rule == equations::InputRule::ema, static_cast<int>(stride)};
     }
-    reference::ScanInputs<double> inputs(std::size_t l) const {
+    equations::ScanInputs<double> inputs(std::size_t l) const {
         return {x[l].data(), dt[l].data(), A.data(), B[l].data(), C[l].data(), D.data(), h[l].data()};
     }
 };
@@ -32,7 +32,7 @@ std::vector<double> rounded(std::vector<double> values) {
 }
 
 /// Lane l's time constants are tau_min .. tau_max log-spaced over the lanes, dt varying by a factor of two over time.
-LaneScanCase make_case(const reference::ScanShape& shape, double tau_min, double tau_max, std::uint64_t seed) {
+LaneScanCase make_case(const equations::ScanShape& shape, double tau_min, double tau_max, std::uint64_t seed) {
     Random random(seed);
     const std::size_t n = shape.length * shape.channels, m = shape.length * shape.states;
     // Not zero mean: or a long sum would be near zero by chance, and its error nothing to compare with.
@@ -47,10 +47,10 @@ LaneScanCase make_case(const reference::ScanShape& shape, double tau_min, double
     return c;
 }
 
-std::vector<reference::ScanShape> all_kinds(std::size_t length, std::size_t channels, std::size_t states) {
-    std::vector<reference::ScanShape> shapes;
+std::vector<equations::ScanShape> all_kinds(std::size_t length, std::size_t channels, std::size_t states) {
+    std::vector<equations::ScanShape> shapes;
     for (bool tied : {false, true})
-        for (auto rule : {reference::InputRule::euler, reference::InputRule::ema})
+        for (auto rule : {equations::InputRule::euler, equations::InputRule::ema})
             shapes.push_back({length, channels, states, tied, rule});
     return shapes;
 }
@@ -76,7 +76,7 @@ Expected reference_forward(const LaneScanCase& c) {
     for (std::size_t l = 0; l < lanes; ++l) {
         e.y[l].resize(c.x[l].size());
         e.h_end[l].resize(c.shape.state_size());
-        reference::selective_scan(c.shape, c.inputs(l), e.y[l].data(), e.h_end[l].data());
+        equations::selective_scan(c.shape, c.inputs(l), e.y[l].data(), e.h_end[l].data());
     }
     return e;
 }
@@ -89,7 +89,7 @@ ExpectedGradients reference_gradients(const LaneScanCase& c) {
     ExpectedGradients g{{}, {}, c.dA, c.dB, c.dC, c.dD, {}};
     for (std::size_t l = 0; l < lanes; ++l) {
         g.x[l].resize(c.x[l].size()), g.dt[l].resize(c.x[l].size()), g.h_start[l].resize(c.shape.state_size());
-        reference::selective_scan_backward<double>(c.shape, c.inputs(l), c.dy[l].data(), c.dh[l].data(),
+        equations::selective_scan_backward<double>(c.shape, c.inputs(l), c.dy[l].data(), c.dh[l].data(),
                                                    {g.x[l].data(), g.dt[l].data(), g.A[l].data(), g.B[l].data(),
                                                     g.C[l].data(), g.D[l].data(), g.h_start[l].data()});
     }
@@ -152,8 +152,8 @@ void check_backward(const LaneOps& ops, const LaneScanCase& c, const Slice& bc, 
 TEST_CASE("lane scan: every remainder of the state tiles, ugly lengths, slices", "[lanes]") {
     for (std::size_t steps : {0u, 1u, 2u, 7u, 15u, 16u, 17u})
         for (std::size_t states : {1u, 2u, 3u, 4u, 5u, 7u, 8u, 9u})
-            for (const reference::ScanShape& shape : all_kinds(steps, 3, states)) {
-                CAPTURE(steps, states, shape.tied, shape.rule == reference::InputRule::ema);
+            for (const equations::ScanShape& shape : all_kinds(steps, 3, states)) {
+                CAPTURE(steps, states, shape.tied, shape.rule == equations::InputRule::ema);
                 const LaneScanCase c = make_case(shape, 1, 1000, 81);
                 for_each_isa([&](const LaneOps& ops) {
                     // Some ten roundings of float per value, and terms that partly cancel in a sequence of two samples.
@@ -166,8 +166,8 @@ TEST_CASE("lane scan: every remainder of the state tiles, ugly lengths, slices",
 TEST_CASE("lane scan: 255, 256 and 257 steps, one channel and many", "[lanes]") {
     for (std::size_t steps : {255u, 256u, 257u})
         for (std::size_t channels : {1u, 8u})
-            for (const reference::ScanShape& shape : all_kinds(steps, channels, 4)) {
-                CAPTURE(steps, channels, shape.tied, shape.rule == reference::InputRule::ema);
+            for (const equations::ScanShape& shape : all_kinds(steps, channels, 4)) {
+                CAPTURE(steps, channels, shape.tied, shape.rule == equations::InputRule::ema);
                 const LaneScanCase c = make_case(shape, 1, 96000, 82);
                 for_each_isa([&](const LaneOps& ops) {
                     check_forward(ops, c, Slice(4), 1e-5, 1e-4); // the bound of every implementation
@@ -177,16 +177,16 @@ TEST_CASE("lane scan: 255, 256 and 257 steps, one channel and many", "[lanes]") 
 }
 
 TEST_CASE("lane scan: time constants up to 96,000 samples over 200,000", "[lanes]") {
-    for (auto rule : {reference::InputRule::euler, reference::InputRule::ema}) {
-        CAPTURE(rule == reference::InputRule::ema);
+    for (auto rule : {equations::InputRule::euler, equations::InputRule::ema}) {
+        CAPTURE(rule == equations::InputRule::ema);
         const LaneScanCase c = make_case({200000, 1, 1, false, rule}, 10, 96000, 83);
         for_each_isa([&](const LaneOps& ops) { check_forward(ops, c, Slice(1), 1e-5, 1e-4); });
     }
 }
 
 TEST_CASE("lane scan: gradients through 20,000 steps of slow channels", "[lanes]") {
-    for (auto rule : {reference::InputRule::euler, reference::InputRule::ema}) {
-        CAPTURE(rule == reference::InputRule::ema);
+    for (auto rule : {equations::InputRule::euler, equations::InputRule::ema}) {
+        CAPTURE(rule == equations::InputRule::ema);
         const LaneScanCase c = make_case({20000, 1, 2, false, rule}, 10000, 96000, 84);
         for_each_isa([&](const LaneOps& ops) { check_backward(ops, c, Slice(2), 1e-5, 1e-4); });
     }
@@ -214,8 +214,8 @@ TEST_CASE("lane scan: a split call is one call, bit for bit", "[lanes]") {
 }
 
 TEST_CASE("lane scan: 16 chunks of one sequence side by side equal the sequence", "[lanes]") {
-    for (const reference::ScanShape& whole : all_kinds(16 * 1000, 2, 3)) {
-        CAPTURE(whole.tied, whole.rule == reference::InputRule::ema);
+    for (const equations::ScanShape& whole : all_kinds(16 * 1000, 2, 3)) {
+        CAPTURE(whole.tied, whole.rule == equations::InputRule::ema);
         // Lane 15's time constants everywhere: 48,000 samples, three times the whole length.
         LaneScanCase c = make_case({1000, 2, 3, whole.tied, whole.rule}, 48000, 48000, 86);
         const auto joined = [](const Sequences& s) {
@@ -226,7 +226,7 @@ TEST_CASE("lane scan: 16 chunks of one sequence side by side equal the sequence"
         };
         const auto x = joined(c.x), dt = joined(c.dt), B = joined(c.B), C = joined(c.C);
         std::vector<double> y(x.size()), h_end(6);
-        reference::selective_scan<double>(
+        equations::selective_scan<double>(
             whole, {x.data(), dt.data(), c.A.data(), B.data(), C.data(), c.D.data(), c.h[0].data()}, y.data(),
             h_end.data());
         const Packed in(c, Slice(3));
@@ -238,7 +238,7 @@ TEST_CASE("lane scan: 16 chunks of one sequence side by side equal the sequence"
                 for (std::size_t i = 0; i < 6; ++i) {
                     h[i * lanes + l] = carry[i];
                     const float q = q_sum[whole.decay_index(i / 3, i % 3) * lanes + l];
-                    carry[i] = reference::join_chunks(carry[i], q, from_zero[i * lanes + l]);
+                    carry[i] = equations::join_chunks(carry[i], q, from_zero[i * lanes + l]);
                 }
             ops.scan(c.lane_shape(3), in.inputs(), h.data(), nullptr, out.data(), nullptr, nullptr);
             CHECK(distance(y, joined(unpack(out, Slice(2)))).within(1e-5, 1e-4));
@@ -250,8 +250,8 @@ TEST_CASE("lane scan: 16 chunks of one sequence side by side equal the sequence"
 TEST_CASE("lane scan: slow states arrive where a signal that stands still leads them", "[lanes]") {
     // The same B, C, x and dt at every step, over four time constants of the slowest lane: a state that float32 rounds at each of them
     // stays 3e-3 away from its end.
-    for (auto rule : {reference::InputRule::euler, reference::InputRule::ema}) {
-        CAPTURE(rule == reference::InputRule::ema);
+    for (auto rule : {equations::InputRule::euler, equations::InputRule::ema}) {
+        CAPTURE(rule == equations::InputRule::ema);
         LaneScanCase c = make_case({400000, 1, 1, false, rule}, 10, 96000, 87);
         for (auto* sequences : {&c.x, &c.dt, &c.B, &c.C})
             for (auto& values : *sequences) std::fill(values.begin(), values.end(), values.front());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "reference/output_bound.h"
+#include "equations/output_bound.h"
 
 #include <catch2/catch.hpp>
 
@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-using serpent::reference::OutputBound;
+using serpent::equations::OutputBound;
 
 namespace {
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The composed Mamba block: splitting, float against double, gradients of everything.
+#include "equations/block.h"
 #include "kernels/gradient_check.h"
 #include "random.h"
-#include "reference/block.h"
 
-using namespace serpent::reference;
+using namespace serpent::equations;
 using namespace serpent::test;
 
 namespace {

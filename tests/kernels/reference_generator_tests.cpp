@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What generators need beyond a Mamba block, in double: gradients against differences, split calls, known values.
+#include "equations/cross_entropy.h"
+#include "equations/time_invariant_scan.h"
 #include "kernels/gradient_check.h"
 #include "random.h"
-#include "reference/cross_entropy.h"
-#include "reference/time_invariant_scan.h"
 
 #include <complex>
 
-using namespace serpent::reference;
+using namespace serpent::equations;
 using namespace serpent::test;
 
 namespace {

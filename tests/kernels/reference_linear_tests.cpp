@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Linear, RMS norm and convolution: values, splitting, gradients.
+#include "equations/conv1d.h"
+#include "equations/linear.h"
+#include "equations/rms_norm.h"
 #include "kernels/gradient_check.h"
 #include "random.h"
-#include "reference/conv1d.h"
-#include "reference/linear.h"
-#include "reference/rms_norm.h"
 
-using namespace serpent::reference;
+using namespace serpent::equations;
 using namespace serpent::test;
 
 namespace {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Activations, gate, FiLM: values and gradients.
+#include "equations/activations.h"
+#include "equations/film.h"
+#include "equations/gate.h"
 #include "kernels/gradient_check.h"
 #include "random.h"
-#include "reference/activations.h"
-#include "reference/film.h"
-#include "reference/gate.h"
 
-using namespace serpent::reference;
+using namespace serpent::equations;
 using namespace serpent::test;
 
 namespace {

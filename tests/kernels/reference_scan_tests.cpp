@@ -3,7 +3,7 @@
 #include "kernels/gradient_check.h"
 #include "kernels/scan_case.h"
 
-using namespace serpent::reference;
+using namespace serpent::equations;
 using namespace serpent::test;
 
 namespace {

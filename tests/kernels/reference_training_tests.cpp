@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Losses and the optimiser.
+#include "equations/adamw.h"
+#include "equations/losses.h"
 #include "kernels/gradient_check.h"
 #include "random.h"
-#include "reference/adamw.h"
-#include "reference/losses.h"
 
-using namespace serpent::reference;
+using namespace serpent::equations;
 using namespace serpent::test;
 
 TEST_CASE("esr: by hand", "[reference]") {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The rotating block: the same numbers as the equations in complex arithmetic, energy over hours, playing at other rates.
 #include "close.h"
+#include "equations/rotating_scan.h"
 #include "random.h"
-#include "reference/rotating_scan.h"
 
 #include <catch2/catch.hpp>
 
 #include <complex>
 #include <numbers>
 
-using namespace serpent::reference;
+using namespace serpent::equations;
 using namespace serpent::test;
 
 TEST_CASE("rotating scan: is the recurrence of complex numbers", "[reference]") {

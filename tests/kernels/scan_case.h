@@ -2,9 +2,9 @@
 // A selective scan with random inputs and everything that comes out of it, for comparing its forms with each other.
 #pragma once
 
+#include "equations/selective_scan.h"
+#include "equations/selective_scan_chunked.h"
 #include "random.h"
-#include "reference/selective_scan.h"
-#include "reference/selective_scan_chunked.h"
 
 #include <cstddef>
 #include <vector>
@@ -13,17 +13,17 @@ namespace serpent::test {
 
 template <class T>
 struct ScanCase {
-    reference::ScanShape shape;
+    equations::ScanShape shape;
     std::vector<T> x, dt, A, B, C, D, h_start, dy, dh_end;
 
-    reference::ScanInputs<T> inputs() const {
+    equations::ScanInputs<T> inputs() const {
         return {x.data(), dt.data(), A.data(), B.data(), C.data(), D.data(), h_start.data()};
     }
 };
 
 /// 1/dt log-uniform between the two time constants (samples), A = -1 .. -2: slow channels beside fast ones. dt varies
 /// by a factor of two over time, as a selective model's does. The numbers are float values in both precisions.
-inline ScanCase<double> make_scan_case(const reference::ScanShape& shape, double tau_min, double tau_max,
+inline ScanCase<double> make_scan_case(const equations::ScanShape& shape, double tau_min, double tau_max,
                                        std::uint64_t seed) {
     Random random(seed);
     const std::size_t L = shape.length, d = shape.channels, N = shape.states;
@@ -60,13 +60,13 @@ template <class T>
 struct ScanGradientVectors {
     std::vector<T> x, dt, A, B, C, D, h_start;
 
-    explicit ScanGradientVectors(const reference::ScanShape& s)
+    explicit ScanGradientVectors(const equations::ScanShape& s)
         : x(s.length * s.channels), dt(x.size()), A(s.decays()), B(s.length * s.states), C(B.size()), D(s.channels),
           h_start(s.state_size()) {}
 
     bool operator==(const ScanGradientVectors&) const = default;
 
-    reference::ScanGradients<T> pointers() {
+    equations::ScanGradients<T> pointers() {
         return {x.data(), dt.data(), A.data(), B.data(), C.data(), D.data(), h_start.data()};
     }
 };
@@ -76,9 +76,9 @@ template <class T>
 ScanOutputs<T> run_scan(const ScanCase<T>& c, std::size_t chunk = 0) {
     ScanOutputs<T> out{std::vector<T>(c.x.size()), std::vector<T>(c.shape.state_size())};
     if (chunk == 0)
-        reference::selective_scan(c.shape, c.inputs(), out.y.data(), out.h_end.data());
+        equations::selective_scan(c.shape, c.inputs(), out.y.data(), out.h_end.data());
     else
-        reference::selective_scan_chunked(c.shape, c.inputs(), out.y.data(), out.h_end.data(), chunk);
+        equations::selective_scan_chunked(c.shape, c.inputs(), out.y.data(), out.h_end.data(), chunk);
     return out;
 }
 
@@ -86,9 +86,9 @@ template <class T>
 ScanGradientVectors<T> run_scan_backward(const ScanCase<T>& c, std::size_t chunk = 0) {
     ScanGradientVectors<T> g(c.shape);
     if (chunk == 0)
-        reference::selective_scan_backward(c.shape, c.inputs(), c.dy.data(), c.dh_end.data(), g.pointers());
+        equations::selective_scan_backward(c.shape, c.inputs(), c.dy.data(), c.dh_end.data(), g.pointers());
     else
-        reference::selective_scan_chunked_backward(c.shape, c.inputs(), c.dy.data(), c.dh_end.data(), g.pointers(),
+        equations::selective_scan_chunked_backward(c.shape, c.inputs(), c.dy.data(), c.dh_end.data(), g.pointers(),
                                                    chunk);
     return g;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The bound of the GPU's scan operator (serpent/kernels/device_scan.h), for its tests on the CPU and on a device.
+// The bound of the GPU's scan operator (tests/benchmark/scan/device_scan.h), for its tests on the CPU and on a device.
 #pragma once
 
 #include "close.h"

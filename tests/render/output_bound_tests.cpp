@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Renderers of a model that knows the level it was trained on, and every shipped model far outside it.
+#include "equations/output_bound.h"
 #include "model/example_model.h"
 #include "random.h"
-#include "reference/output_bound.h"
 #include "serpent/render.h"
 
 #include <catch2/catch.hpp>
@@ -60,7 +60,7 @@ TEST_CASE("a renderer plays what the model answers, bound") {
         model.config.output_peak = 0;
         Signal expected = render(model, in);
         model.config.output_peak = peak_of(expected) / 4;
-        const reference::OutputBound<float> bound(model.config.output_peak);
+        const equations::OutputBound<float> bound(model.config.output_peak);
         for (float& y : expected) y = bound(y);
         CHECK((render(model, in) == expected));  // not thousands of samples in a message
         CHECK((render(model, in, 2) == expected));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Streams of a model that knows the level it was trained on.
+#include "equations/output_bound.h"
 #include "model/example_model.h"
-#include "reference/output_bound.h"
 #include "stream_helpers.h"
 
 #include <catch2/catch.hpp>
@@ -35,7 +35,7 @@ TEST_CASE("a stream plays what the model answers, bound, in any blocks", "[strea
             Stream unbound(std::make_shared<const Model>(free), options);
             Planar expected = play(unbound, in, {64});
             const float peak = peak_of(expected) / 4;  // plenty of samples beyond, plenty within
-            const reference::OutputBound<float> bound(peak);
+            const equations::OutputBound<float> bound(peak);
             for (auto& channel : expected)
                 for (float& y : channel) y = bound(y);
             for (const std::vector<std::size_t>& blocks : {std::vector<std::size_t>{64}, {1}, {1, 15, 16, 17, 33}}) {

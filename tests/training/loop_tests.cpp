@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The loop that trains captures and generators, on a task of which everything is known: a quadratic.
-#include "reference/adamw.h"
+#include "equations/adamw.h"
 #include "serpent/errors.h"
 #include "training/loop_checkpoint.h"
 #include "training/training_loop.h"
@@ -149,7 +149,7 @@ TEST_CASE("weights move by AdamW, each tensor with its own decay, and those of a
         REQUIRE(optimiser.update(g, {step, 0.01, 100.0, 0.75f}, workers));
         const double of[2]{0.2, -0.4 * -std::exp(p[1])};
         for (int i = 0; i < 2; ++i) {
-            reference::adamw<double>(1, {0.01, 0.9, 0.99, 1e-8, i == 0 ? 0.3 : 0.0}, step, &of[i], &p[i], &m[i], &v[i]);
+            equations::adamw<double>(1, {0.01, 0.9, 0.99, 1e-8, i == 0 ? 0.3 : 0.0}, step, &of[i], &p[i], &m[i], &v[i]);
             average[i] = 0.75 * average[i] + 0.25 * p[i];
         }
         CHECK(w[0] == Approx(p[0]).epsilon(1e-6));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The training loss on spectra: plain reference against finite differences, fast version against the reference.
-#include "reference/stft_loss.h"
+#include "equations/stft_loss.h"
 #include "serpent/kernels/stft_loss.h"
 
 #include <catch2/catch.hpp>
@@ -12,7 +12,7 @@
 #include <vector>
 
 using serpent::kernels::StftLoss;
-using serpent::reference::stft_loss;
+using serpent::equations::stft_loss;
 
 namespace {
 

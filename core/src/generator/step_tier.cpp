@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "generator/step_tier.h"
 
-#include "reference/rotating_scan.h"
-#include "reference/time_invariant_scan.h"
+#include "equations/rotating_scan.h"
+#include "equations/time_invariant_scan.h"
 
 #include <algorithm>
 #include <cmath>
@@ -107,7 +107,7 @@ void StepTier::pack_decays(const LayerWeights& w, Layer& l) const {
     for (LaneBuffer* b : {&l.turn_t, &l.turn_s}) b->resize(size(c.pairs() * inner_stride_));
     for (int i = 0; i < d; ++i)
         for (int m = 0; m < c.pairs(); ++m) {
-            const auto turn = reference::Turn<float>::of(double(w.A_imag[size(i * c.pairs() + m)]));
+            const auto turn = equations::Turn<float>::of(double(w.A_imag[size(i * c.pairs() + m)]));
             l.turn_t[size(m * inner_stride_ + i)] = turn.t, l.turn_s[size(m * inner_stride_ + i)] = turn.s;
         }
 }
@@ -118,7 +118,7 @@ void StepTier::pack_oscillators(const LayerWeights& w, Layer& l) const {
     for (int i = 0; i < config_.d_inner(); ++i)
         for (int m = 0; m < pairs; ++m) {
             const std::size_t from = size(i * pairs + m), to = size(m * inner_stride_ + i);
-            const auto o = reference::oscillator(double(w.A_log[from]), double(w.A_imag[from]));
+            const auto o = equations::oscillator(double(w.A_log[from]), double(w.A_imag[from]));
             l.q_re[to] = static_cast<float>(o.q_re), l.q_im[to] = static_cast<float>(o.q_im), l.b[to] = static_cast<float>(o.b);
             l.c_re[to] = w.C[2 * from], l.c_im[to] = w.C[2 * from + 1];
         }

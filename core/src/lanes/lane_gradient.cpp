@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lanes/lane_gradient.h"
 
-#include "reference/time_invariant_scan.h"
+#include "equations/time_invariant_scan.h"
 
 #include <algorithm>
 
@@ -144,9 +144,9 @@ void LaneBackward::oscillators(int l, int steps, const float* h, float* dh) {
         // The slopes of (q_re, q_im, b) are the weights' own; every lane then adds its share.
         double log_slope[3], imag_slope[3];
         for (int k = 0; k < 3; ++k) {
-            const reference::Oscillator<double> unit{k == 0 ? 1.0 : 0.0, k == 1 ? 1.0 : 0.0, k == 2 ? 1.0 : 0.0};
+            const equations::Oscillator<double> unit{k == 0 ? 1.0 : 0.0, k == 1 ? 1.0 : 0.0, k == 2 ? 1.0 : 0.0};
             log_slope[k] = imag_slope[k] = 0;
-            reference::oscillator_backward(double(w.A_log[i]), double(w.A_imag[i]), unit, log_slope[k], imag_slope[k]);
+            equations::oscillator_backward(double(w.A_log[i]), double(w.A_imag[i]), unit, log_slope[k], imag_slope[k]);
         }
         for (std::size_t lane = 0; lane < as_size(lane_count); ++lane) {
             const float* dq = dq_.data() + lane_floats(3 * i) + lane;

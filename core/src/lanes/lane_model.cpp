@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "lanes/lane_model.h"
 
-#include "reference/rotating_scan.h"
-#include "reference/time_invariant_scan.h"
+#include "equations/rotating_scan.h"
+#include "equations/time_invariant_scan.h"
 
 #include <algorithm>
 #include <cmath>
@@ -120,7 +120,7 @@ void LaneModel::weights_changed() {
         for (std::vector<float>* v : {&k.re, &k.im, &k.gain}) v->resize(pairs);
         if (blocks_[l].kind == BlockKind::time_invariant) {
             for (std::size_t i = 0; i < pairs; ++i) {
-                const auto one = reference::oscillator(double(w.A_log[i]), double(w.A_imag[i]));
+                const auto one = equations::oscillator(double(w.A_log[i]), double(w.A_imag[i]));
                 k.re[i] = static_cast<float>(one.q_re), k.im[i] = static_cast<float>(one.q_im), k.gain[i] = static_cast<float>(one.b);
             }
             continue;
@@ -128,7 +128,7 @@ void LaneModel::weights_changed() {
         k.A.resize(w.A_log.size());
         std::ranges::transform(w.A_log, k.A.begin(), [](float v) { return -std::exp(v); });
         for (std::size_t i = 0; i < pairs; ++i) {
-            const auto turn = reference::Turn<float>::of(w.A_imag[i]);
+            const auto turn = equations::Turn<float>::of(w.A_imag[i]);
             k.re[i] = turn.t, k.im[i] = turn.s;
         }
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "model/at_rate.h"
 
-#include "reference/rotating_scan.h"
+#include "equations/rotating_scan.h"
 
 #include <algorithm>
 #include <cmath>
@@ -74,7 +74,7 @@ void turn_slower(LayerWeights& w, BlockKind kind, double spacing) {
     for (size_t i = 0; i < w.A_log.size(); ++i) {
         w.A_log[i] = static_cast<float>(w.A_log[i] - std::log(spacing));
         const double q = std::expm1(-std::exp(static_cast<double>(w.A_log[i])));
-        const double gain = std::sqrt(reference::input_power(q, 1.0 / spacing) / reference::input_power(q, 1.0));
+        const double gain = std::sqrt(equations::input_power(q, 1.0 / spacing) / equations::input_power(q, 1.0));
         for (size_t part = 0; part < 2; ++part) w.C[2 * i + part] = static_cast<float>(w.C[2 * i + part] * gain);
     }
 }

@@ -9,7 +9,7 @@
 
 namespace serpent {
 
-inline constexpr float least_output_peak = 1e-30f, most_output_peak = 1e30f;  ///< reference/output_bound.h
+inline constexpr float least_output_peak = 1e-30f, most_output_peak = 1e30f;  ///< equations/output_bound.h
 
 /// Throws Error naming the field. Unknown keys are ignored; what design and docs call optional gets its default.
 /// The result has passed check_config().

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "model/silence.h"
 
+#include "equations/rotating_scan.h"
+#include "equations/time_invariant_scan.h"
 #include "model/tensors.h"
-#include "reference/rotating_scan.h"
-#include "reference/time_invariant_scan.h"
 
 #include <algorithm>
 #include <cmath>
@@ -162,9 +162,9 @@ void SilenceSolver::solve_rotation(std::size_t layer, float* h, float* h_low, do
         double sum = w.D[c] * x_[c];
         for (std::size_t m = 0; m < pairs; ++m) {
             const double decay = dt * std::exp(static_cast<double>(w.A_log[shape.tied ? c : c * pairs + m])), q = std::expm1(-decay);
-            const auto turn = reference::Turn<double>::exactly(w.A_imag[c * pairs + m]);
+            const auto turn = equations::Turn<double>::exactly(w.A_imag[c * pairs + m]);
             const std::complex<double> change(q + turn.t + q * turn.t, turn.s + q * turn.s);
-            const double gain = std::sqrt(reference::input_power(q, static_cast<double>(shape.step_ratio))) * x_[c];
+            const double gain = std::sqrt(equations::input_power(q, static_cast<double>(shape.step_ratio))) * x_[c];
             const std::complex<double> rest = change == 0.0 ? 0.0 : -gain * std::complex<double>(b[m], b[pairs + m]) / change;
             const std::size_t re = c * n_states + m, im = re + pairs;
             set_state(rest.real(), h[re], h_low[re]);
@@ -184,7 +184,7 @@ void SilenceSolver::solve_oscillators(std::size_t layer, float* h, float* h_low,
         double sum = w.D[c] * x_[c];
         for (std::size_t m = 0; m < pairs; ++m) {
             const std::size_t i = c * pairs + m;
-            const auto o = reference::oscillator(static_cast<double>(w.A_log[i]), static_cast<double>(w.A_imag[i]));
+            const auto o = equations::oscillator(static_cast<double>(w.A_log[i]), static_cast<double>(w.A_imag[i]));
             const std::complex<double> change(o.q_re, o.q_im), rest = change == 0.0 ? 0.0 : -o.b * x_[c] / change;
             set_state(rest.real(), h[2 * i], h_low[2 * i]);
             set_state(rest.imag(), h[2 * i + 1], h_low[2 * i + 1]);

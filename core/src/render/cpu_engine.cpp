@@ -6,12 +6,12 @@
 // steps times their angle from chunk to chunk. The filters at the ends pass over a whole block, before and after.
 #include "render/render_engine.h"
 
-#include "model/isa.h"
+#include "equations/output_bound.h"
+#include "equations/rotating_scan.h"
 #include "lanes/flush_denormals.h"
 #include "lanes/lane_model.h"
 #include "lanes/workers.h"
-#include "reference/output_bound.h"
-#include "reference/rotating_scan.h"
+#include "model/isa.h"
 #include "serpent/errors.h"
 #include "serpent/kernels/fir.h"
 
@@ -68,7 +68,7 @@ private:
     RendererOptions options;
     LaneModel lanes;
     LaneFilm film;
-    reference::OutputBound<float> bound;
+    equations::OutputBound<float> bound;
     Workers workers;
     State state_;
     std::vector<Group> groups;  // as many as the longest block so far needed, for memory is theirs; at least one
@@ -256,7 +256,7 @@ void CpuEngine::join_states(int l, int steps, int used) {
             };
             // What a chunk does to its start, less 1: the decay from its dt, the turn from its length.
             const double turned = real ? 0.0 : double(steps) * double(w.A_imag[weight]);
-            const auto turn = reference::Turn<double>::exactly(turned);
+            const auto turn = equations::Turn<double>::exactly(turned);
             const std::complex<double> fixed = b.kind == BlockKind::time_invariant
                                                    ? std::exp(std::complex<double>(-std::exp(double(w.A_log[weight])) * steps, turned)) - 1.0
                                                    : std::complex<double>(0.0);

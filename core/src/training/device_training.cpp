@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "training/device_training.h"
 
-#include "device/model_layout.h"
+#include "gpu/model_layout.h"
 #include "serpent/metrics.h"
 
 #include <algorithm>
@@ -44,29 +44,29 @@ std::vector<float> flat_decay(TrainerState& s) {
 DeviceTraining::DeviceTraining(const TrainingSet& data, TrainerState& s, const SegmentSampler& sampler, const std::vector<float>& take_weights)
     : take_weights_(take_weights),
       trainer_(device_layout(s.net.config, s.net.weights), s.options.schedule.lanes, sampler.longest_segment(), flat_decay(s)),
-      lanes_(size(s.options.schedule.lanes)) {
+      sequences_(size(s.options.schedule.lanes)) {
     for (const TrainingTake& take : data.train)
         trainer_.add_take(scaled(take.dry, 1 / s.scale.dry), scaled(take.wet, 1 / s.scale.wet), positions(data.controls, take.controls));
     send_weights(s);
-    for (std::size_t lane = 0; lane < s.lane_states.size(); ++lane)
-        trainer_.set_lane(static_cast<int>(lane), pointers(std::as_const(s.lane_states[lane])), s.lane_errors[lane].data());
+    for (std::size_t sequence = 0; sequence < s.lane_states.size(); ++sequence)
+        trainer_.set_sequence(static_cast<int>(sequence), pointers(std::as_const(s.lane_states[sequence])), s.lane_errors[sequence].data());
     s.lane_states.clear();
     s.lane_errors.clear();
 }
 
 void DeviceTraining::update(TrainerState& s, const SegmentSampler& sampler, int samples, const SegmentLoss& loss, double rate,
                             double average_keep) {
-    for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
-        LaneRun& run = s.runs[lane];
-        const RunBegin begin = sampler.advance(run, static_cast<int>(lane), samples, !s.played.empty());
+    for (std::size_t sequence = 0; sequence < sequences_.size(); ++sequence) {
+        LaneRun& run = s.runs[sequence];
+        const RunBegin begin = sampler.advance(run, static_cast<int>(sequence), samples, !s.played.empty());
         if (begin == RunBegin::from_played) {
             const State state = s.played.at(s.net.config, run.take, run.position);
             const std::vector<float> no_error(size(s.net.config.channels));
-            trainer_.set_lane(static_cast<int>(lane), pointers(state), no_error.data());
+            trainer_.set_sequence(static_cast<int>(sequence), pointers(state), no_error.data());
         }
         const int unscored = static_cast<int>(std::min<std::size_t>(run.unscored, size(samples)));
-        lanes_[lane] = {static_cast<int>(run.take), run.position, unscored,
-                        begin == RunBegin::from_silence ? kernels::LaneStart::silence : kernels::LaneStart::carried,
+        sequences_[sequence] = {static_cast<int>(run.take), run.position, unscored,
+                        begin == RunBegin::from_silence ? kernels::SequenceStart::silence : kernels::SequenceStart::carried,
                         take_weights_[run.take]};
         run.unscored -= size(unscored);
         run.position += size(samples);
@@ -81,7 +81,7 @@ void DeviceTraining::update(TrainerState& s, const SegmentSampler& sampler, int 
     step.clip = s.options.schedule.clip;
     step.average_keep = average_keep;
     step.number = s.step + 1;
-    trainer_.step(lanes_, step);
+    trainer_.step(sequences_, step);
 }
 
 void DeviceTraining::send_weights(TrainerState& s) {
@@ -98,10 +98,10 @@ void DeviceTraining::fetch_weights(TrainerState& s) const {
 }
 
 void DeviceTraining::collect_lanes(TrainerState& into) const {
-    for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
+    for (std::size_t sequence = 0; sequence < sequences_.size(); ++sequence) {
         State& state = into.lane_states.emplace_back(zero_state(into.net.config));
         std::vector<float>& error = into.lane_errors.emplace_back(size(into.net.config.channels));
-        trainer_.get_lane(static_cast<int>(lane), pointers(state), error.data());
+        trainer_.get_sequence(static_cast<int>(sequence), pointers(state), error.data());
     }
 }
 

@@ -10,10 +10,10 @@ namespace serpent {
 
 class DeviceTraining {
 public:
-    /// Copies recordings, weights and lanes to the GPU. Throws kernels::DeviceError.
+    /// Copies recordings, weights and sequences to the GPU. Throws kernels::DeviceError.
     DeviceTraining(const TrainingSet& data, TrainerState& state, const SegmentSampler& sampler, const std::vector<float>& take_weights);
 
-    /// Queues one update: moves the lanes' runs on, but neither the weights in `state` nor its step.
+    /// Queues one update: moves the sequences' runs on, but neither the weights in `state` nor its step.
     void update(TrainerState& state, const SegmentSampler& sampler, int samples, const SegmentLoss& loss, double rate, double average_keep);
     /// The losses since the last call, added up.
     double take_loss() { return trainer_.take_loss(); }
@@ -25,7 +25,7 @@ public:
 private:
     const std::vector<float>& take_weights_;
     kernels::DeviceTrainer trainer_;
-    std::vector<kernels::DeviceLane> lanes_;
+    std::vector<kernels::DeviceSequence> sequences_;
 };
 
 } // namespace serpent

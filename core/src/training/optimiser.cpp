@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "training/optimiser.h"
 
-#include "reference/adamw.h"
+#include "equations/adamw.h"
 
 #include <cmath>
 
@@ -20,7 +20,7 @@ void Optimiser::find_weight_gradients(std::vector<float>& gradient) const {
 void Optimiser::update_tensor(std::size_t i, const float* gradient, const UpdateRates& rates) {
     std::vector<float>& w = *tensors_.weights[i].data;
     std::vector<float>& average = *tensors_.average[i].data;
-    reference::adamw<float>(w.size(), {rates.rate, 0.9, 0.99, 1e-8, tensors_.weight_decay[i]}, static_cast<long>(rates.number), gradient,
+    equations::adamw<float>(w.size(), {rates.rate, 0.9, 0.99, 1e-8, tensors_.weight_decay[i]}, static_cast<long>(rates.number), gradient,
                             w.data(), tensors_.m[i].data->data(), tensors_.v[i].data->data());
     const float keep = rates.average_keep;
     for (std::size_t j = 0; j < w.size(); ++j) average[j] = keep * average[j] + (1 - keep) * w[j];

@@ -36,7 +36,7 @@ std::vector<Named> benchmark_models() {
 
 Model model_of(const ModelConfig& config) { return test::random_model(config, true, 48000.0); }
 
-/// As layer_instructions() below, of a rotating layer (device/fused_rotating.h). Of a pair: gain 4, input 2, change and step 8, answer 2;
+/// As layer_instructions() below, of a rotating layer (gpu/fused_rotating.h). Of a pair: gain 4, input 2, change and step 8, answer 2;
 /// in phase 3 turn 4, answer 3. In phase 3 also the next layer's norm and x half of in_proj, which phase 1 has not.
 double rotating_instructions(const ModelConfig& c) {
     const double m = c.d_model, d = c.d_inner(), pairs = c.d_state / 2.0, decays = c.a == DecayShape::tied ? 1 : pairs;
@@ -44,10 +44,10 @@ double rotating_instructions(const ModelConfig& c) {
     return projections + 6 * m + d * c.d_conv + 5 * d + 13 * d + scan + 13 * d + d * (decays * 2 + pairs * 7) + 6 * d;
 }
 
-/// Instructions that one sample through one layer cannot do without, by all lanes together. A decay takes 8 (decay() of
-/// device/math.h), an ema step 2, a read-out 1, a SiLU 5, a step size 13. The full euler scan goes by tiles (device/tile_scan.h): 5 to
+/// Instructions that one sample through one layer cannot do without, by all threads together. A decay takes 8 (decay() of
+/// gpu/math.h), an ema step 2, a read-out 1, a SiLU 5, a step size 13. The full euler scan goes by tiles (gpu/tile_scan.h): 5 to
 /// a sample and state besides the read-out, a decay and a join to a tile. The projections take one to a weight, or where the matrix
-/// units do them (device/matrix_layer.h) three to 32 weights and 4 to split an input. Phase 1: norm, in_proj's x half, convolution,
+/// units do them (gpu/matrix_layer.h) three to 32 weights and 4 to split an input. Phase 1: norm, in_proj's x half, convolution,
 /// x_proj, dt, scan; phase 3: norm, in_proj's z half, dt (not where phase 1 leaves its sums), what the start state adds, gate, out_proj.
 double layer_instructions(const ModelConfig& c) {
     if (c.all_blocks(BlockKind::rotating)) return rotating_instructions(c);

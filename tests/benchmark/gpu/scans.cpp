@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "benchmark/scan/device_scan.h"
 #include "gpu_benchmark.h"
-#include "serpent/kernels/device_scan.h"
 
 #include <algorithm>
 #include <cstdio>

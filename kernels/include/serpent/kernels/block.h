@@ -2,9 +2,9 @@
 // What a block is, as data: its sizes, and for every kind of block the table of its tensors. Files, validation, checkpoints, layouts
 // on devices, gradients and the optimiser's groups are made from these tables; engines say which kinds they run.
 //
-//   selective       h <- exp(dt A) h + input, dt, B and C from what is heard      (reference/selective_scan.h)
-//   rotating        the same with complex states that also turn, by an angle per sample that is fixed   (reference/rotating_scan.h)
-//   time_invariant  complex states that nothing but their input moves             (reference/time_invariant_scan.h)
+//   selective       h <- exp(dt A) h + input, dt, B and C from what is heard      (equations/selective_scan.h)
+//   rotating        the same with complex states that also turn, by an angle per sample that is fixed   (equations/rotating_scan.h)
+//   time_invariant  complex states that nothing but their input moves             (equations/time_invariant_scan.h)
 //
 // State of a block, whatever its kind: the last history() inputs of its convolution, [history][d_inner], oldest first; and
 // h [d_inner][d_state]. Complex states lie in h as d_state / 2 real parts and then as many imaginary ones (rotating), or in pairs
@@ -32,7 +32,7 @@ struct BlockShape {
     bool tied = false;      ///< one decay per channel
     bool ema = false;       ///< selective only: h += -q (B x - h) instead of h += q h + dt B x
     int film_hidden = 0;    ///< width of the controls' hidden layer; 0: no FiLM
-    float step_ratio = 1;   ///< rotating only: model rate / playing rate, for the gain of the input (reference/rotating_scan.h)
+    float step_ratio = 1;   ///< rotating only: model rate / playing rate, for the gain of the input (equations/rotating_scan.h)
 
     constexpr int pairs() const { return d_state / 2; }
     /// Different decays of a channel.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A filter of finite length over one running signal: y[t] = sum_k weight[k] x[t - k]  (kernels/reference/fir.h).
+// A filter of finite length over one running signal: y[t] = sum_k weight[k] x[t - k]  (kernels/equations/fir.h).
 //
 // The order of the sums of a sample depends on the number of taps alone: lanes lie along the taps, in four chains of
 // multiply-adds, then one fixed tree over chains and lanes. Every cut of the signal gives the same bits on one ISA.

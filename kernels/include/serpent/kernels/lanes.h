@@ -47,7 +47,7 @@ struct LaneScanGradients {
     float* dC;   ///< as C, added to
 };
 
-/// Rotating blocks: reference/rotating_scan.h with step_ratio 1. Of a channel's states, and of B and C, the first `pairs` are real parts.
+/// Rotating blocks: equations/rotating_scan.h with step_ratio 1. Of a channel's states, and of B and C, the first `pairs` are real parts.
 struct LaneRotationShape {
     int steps, d_inner, pairs;
     bool tied;   ///< one decay per channel: A is [d_inner], else [d_inner][pairs]
@@ -72,7 +72,7 @@ struct LaneOscillatorShape {
     int steps, d_inner, pairs;
 };
 
-/// Plain weights, not lanes. q, b: reference/time_invariant_scan.h.
+/// Plain weights, not lanes. q, b: equations/time_invariant_scan.h.
 struct LaneOscillators {
     const float *q_re, *q_im, *b;  ///< [d_inner][pairs]
     const float* C;                ///< [d_inner][pairs][2]

@@ -2,12 +2,12 @@
 // The live engine: one running model, any block size, no look-ahead, no allocation.
 //
 //   e = encoder . in + bias;  e += block(norm(e) * gain + shift) for every layer;
-//   out = bound(decoder . norm_f(e) + bias (+ skip in))        the bound: kernels/reference/output_bound.h
-//   with filters: in = fir_in(in) before all this, and fir_out last before the bound       kernels/reference/fir.h
+//   out = bound(decoder . norm_f(e) + bias (+ skip in))        the bound: kernels/equations/output_bound.h
+//   with filters: in = fir_in(in) before all this, and fir_out last before the bound       kernels/equations/fir.h
 //   block:  x, z = split(in_proj . u);  x = silu(conv(x));  dt, B, C = split(x_proj . x);  dt = softplus(dt_proj . dt + bias)
 //           euler:  h += q h + dt x B        ema:  h += q (h - x B)        with q = expm1(-dt exp(A_log)) in both
 //           out_proj . ((C h + D x) silu(z))
-//   Blocks of the other kinds and what they do instead: kernels/reference/{rotating_scan,time_invariant_scan}.h. The kinds may be
+//   Blocks of the other kinds and what they do instead: kernels/equations/{rotating_scan,time_invariant_scan}.h. The kinds may be
 //   mixed; taps of a convolution that no channel uses cost nothing.
 //
 // Channels lie in SIMD lanes, so that B and C are broadcast and no projection needs a horizontal sum. A sub-block of up

@@ -33,7 +33,7 @@ struct StepSelective {
     bool tied, ema;
 };
 
-/// Rotating state update and gate: dt as above, then reference/rotating_scan.h (step_ratio 1), y = (C h + D x) silu(z).
+/// Rotating state update and gate: dt as above, then equations/rotating_scan.h (step_ratio 1), y = (C h + D x) silu(z).
 struct StepRotating {
     StepLinear dt_proj;
     const float *A, *turn_t, *turn_s;  ///< [decays][stride], negative; [pairs][stride]: Turn::of(w)
@@ -44,7 +44,7 @@ struct StepRotating {
     bool tied;
 };
 
-/// Oscillators and gate: reference/time_invariant_scan.h, y = (C h + D x) silu(z).
+/// Oscillators and gate: equations/time_invariant_scan.h, y = (C h + D x) silu(z).
 struct StepOscillators {
     const float *q_re, *q_im, *b, *c_re, *c_im;  ///< [pairs][stride]
     const float *D, *x, *z;                      ///< [stride]

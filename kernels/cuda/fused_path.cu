@@ -101,7 +101,7 @@ public:
         for (int l = 0; l < layers_; ++l) {
             const BlockFields<const float*>& w = weights.layers[size(l)];
             packed_.emplace_back(gpu::pack_fused_layer<Shape>(w, film.scale ? film.scale + l * Shape::model : nullptr,
-                                                                 film.shift ? film.shift + l * Shape::model : nullptr));
+                                                              film.shift ? film.shift + l * Shape::model : nullptr));
             std::vector<float> rates(std::size_t{Shape::inner} * Shape::decays);
             for (std::size_t i = 0; i < rates.size(); ++i) rates[i] = -std::exp(w.A_log[i]) * gpu::log2_e;
             rates_.emplace_back(rates);
@@ -141,7 +141,7 @@ public:
                                       : last ? fused_output_kernel<Shape, false, true> : fused_output_kernel<Shape, false, false>;
             float* const state = h + size(l) * Shape::columns;
             gpu::CarryJob carry{block_states_.data(), block_dt_.data(), rates_[size(l)].data(), state, state, grid, Shape::inner,
-                                   Shape::state, Shape::tied, false};
+                                Shape::state, Shape::tied, false};
             if constexpr (Shape::rotating) {
                 if (first) fused_input_kernel<Shape><<<grid, fused_threads, 0, stream>>>(layer);
                 // The history goes in front of x_in for phase 1, and the new one is taken before phase 3 writes the next layer's.

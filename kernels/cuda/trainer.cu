@@ -213,16 +213,14 @@ struct DeviceTrainer::Impl {
     int now = 0;               ///< which of the states is that before the next step
     std::int64_t queued = 0;
 
-    Impl(const DeviceModelLayout& layout, int sequence_count, int longest_segment, const std::vector<float>& weight_decay,
-         int blocks_wanted)
-        : shape(gpu::shape_of(layout.shape, layout.n_controls)), model(layout.model), sequences(sequence_count), longest(longest_segment),
-          blocks_per_sequence(blocks_wanted > 0 ? blocks_wanted : blocks_that_fit(sequence_count)),
-          parameters(static_cast<Index>(layout.parameters)),
+    Impl(const DeviceModelLayout& layout, int count, int longest_segment, const std::vector<float>& weight_decay, int blocks_wanted)
+        : shape(gpu::shape_of(layout.shape, layout.n_controls)), model(layout.model), sequences(count), longest(longest_segment),
+          blocks_per_sequence(blocks_wanted > 0 ? blocks_wanted : blocks_that_fit(count)), parameters(static_cast<Index>(layout.parameters)),
           capacity((longest_segment + 31) / 32 * 32), layers(gpu::layers_of(layout.shape, layout.layers)), weights(layout.parameters),
           average(layout.parameters), m(layout.parameters), v(layout.parameters), decay(weight_decay), rates(as_size(shape.rates)),
           gradients(as_size(sequences) * layout.parameters), gradient(layout.parameters), losses(as_size(sequences)),
           previous_error(as_size(sequences) * as_size(shape.channels)), turns(as_size(shape.turns)), chunk_turns(as_size(shape.turns)),
-          states{SequenceStates(shape, sequence_count), SequenceStates(shape, sequence_count)}, squares(as_size(blocks())), loss(1),
+          states{SequenceStates(shape, count), SequenceStates(shape, count)}, squares(as_size(blocks())), loss(1),
           device_orders(as_size(sequences) * steps_ahead) {
         Carver counter(nullptr);
         gpu::carve_segment(counter, shape, capacity);

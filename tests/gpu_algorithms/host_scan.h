@@ -31,8 +31,8 @@ struct HostScan {
         constexpr int segments = 19;
         Floats scratch(static_cast<std::size_t>(kernels::gpu::carry_scratch_floats(job.inner * job.state, segments)));
         kernels::gpu::join_chunk_states(kernels::gpu::SerialTeam{},
-                                           {ends, dt_sum.data(), rates.data(), start, end, job.chunks(), job.inner, job.state, c.shape.tied, reverse},
-                                           0, job.inner * job.state, segments, scratch.data());
+                                        {ends, dt_sum.data(), rates.data(), start, end, job.chunks(), job.inner, job.state, c.shape.tied, reverse},
+                                        0, job.inner * job.state, segments, scratch.data());
     }
 
     /// dB, dC (slices, length, d_state), dA (rows, d_inner, d_state), dD (rows, d_inner)

@@ -66,8 +66,8 @@ void DeviceTraining::update(TrainerState& s, const SegmentSampler& sampler, int 
         }
         const int unscored = static_cast<int>(std::min<std::size_t>(run.unscored, size(samples)));
         sequences_[sequence] = {static_cast<int>(run.take), run.position, unscored,
-                        begin == RunBegin::from_silence ? kernels::SequenceStart::silence : kernels::SequenceStart::carried,
-                        take_weights_[run.take]};
+                                begin == RunBegin::from_silence ? kernels::SequenceStart::silence : kernels::SequenceStart::carried,
+                                take_weights_[run.take]};
         run.unscored -= size(unscored);
         run.position += size(samples);
     }

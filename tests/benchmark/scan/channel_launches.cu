@@ -38,7 +38,7 @@ __global__ void __launch_bounds__(threads, forward_blocks) forward_kernel(const 
     if (!place.exists) return;
     const Warp warp;
     gpu::ScanChannelsForward<Kind, Warp> scan(warp, job, place.chunk, place.block,
-                                                 tiles + threadIdx.x / 32 * gpu::channel_forward_floats<Kind>);
+                                              tiles + threadIdx.x / 32 * gpu::channel_forward_floats<Kind>);
     if constexpr (kFromZero) scan.run_from_zero();
     else scan.add_start_states();
 }

@@ -3,7 +3,7 @@
 // samples. Any width. None of them calls sync(): whoever chains them does, between writing and reading.
 //
 // Error     float32, (terms + 1) roundings of a sum; the functions of math.h.
-// Source    the plain forms of the same names in kernels/reference.
+// Source    the plain forms of the same names in kernels/equations.
 #pragma once
 
 #include "equations/rms_norm.h"

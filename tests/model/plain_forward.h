@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The whole model, sample by sample in double, straight from the equations of docs/model_format.md and sharing no code
-// with the library nor with kernels/reference: a second opinion on the reference model.
+// with the library nor with kernels/equations: a second opinion on the reference model.
 #pragma once
 
 #include "serpent/model.h"

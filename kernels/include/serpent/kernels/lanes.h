@@ -9,7 +9,7 @@
 // Lengths of 0 are allowed. No operator allocates, none keeps state: all are thread-safe. In-place use only where said.
 // Error bounds (float32, against float64, relative to the result): exp, expm1, sigmoid, softplus 4 ulp (the slope of
 // silu: 2e-6 absolute); linear sums as
-// usual for recursive summation, (in + 1) ulp of sum |w x|. Every operator's plain twin is in kernels/reference.
+// usual for recursive summation, (in + 1) ulp of sum |w x|. Every operator's plain twin is in kernels/equations.
 #pragma once
 
 #include "serpent/kernels/isa.h"

@@ -5,7 +5,7 @@
 // Widths are padded with zeros to multiples of step_pad ("stride"); arrays are 64-byte aligned. Operators that take
 // (first, count) work on that range of output channels, multiples of step_pad, so that long work can be cut into pieces;
 // the pieces give the same bits as the whole. Nothing allocates or keeps state: all are thread-safe on different data.
-// Error: 1e-5 rms, 1e-4 max relative to the rms of a float64 evaluation. The plain twins: kernels/reference.
+// Error: 1e-5 rms, 1e-4 max relative to the rms of a float64 evaluation. The plain twins: kernels/equations.
 #pragma once
 
 #include "serpent/kernels/isa.h"

@@ -71,7 +71,7 @@ void write_output(const std::filesystem::path& path, const Model& model, const s
     write_wav(path, model.config.channels, model.config.sample_rate, {out.begin(), out.end()});
 }
 
-void scale(std::vector<float>& values, float factor) {
+void scale(Tensor values, float factor) {
     for (float& value : values)
         value *= factor;
 }

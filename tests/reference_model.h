@@ -77,7 +77,7 @@ private:
     };
 
     static std::size_t size(int n) { return static_cast<std::size_t>(n); }
-    static std::vector<double> doubles(const std::vector<float>& v) { return {v.begin(), v.end()}; }
+    static std::vector<double> doubles(std::span<const float> v) { return {v.begin(), v.end()}; }
     static Layer make_layer(const LayerWeights& w) {
         Layer layer;
         for (std::size_t i = 0; i < std::size(LayerWeights::members); ++i)

@@ -17,12 +17,11 @@ inline std::shared_ptr<const Model> benchmark_model(int d_model, int expand, int
     config.d_model = d_model, config.expand = expand, config.d_state = d_state, config.n_layers = n_layers;
     config.a = a, config.b_bar = b_bar;
     Random random(1);
+    lay_out(config, model->weights);
     for (const TensorRef& tensor : tensors(config, model->weights)) {
-        std::size_t count = 1;
-        for (const std::size_t size : tensor.shape) count *= size;
-        *tensor.data = random.vector<float>(count, -0.3, 0.3);
+        std::ranges::copy(random.vector<float>(tensor.data.size(), -0.3, 0.3), tensor.data.begin());
         if (tensor.name.ends_with("dt_proj.bias"))
-            for (float& bias : *tensor.data) bias = static_cast<float>(-random.log_uniform(0.7, 9.9));
+            for (float& bias : tensor.data) bias = static_cast<float>(-random.log_uniform(0.7, 9.9));
     }
     return model;
 }

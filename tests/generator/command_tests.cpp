@@ -76,9 +76,7 @@ TEST_CASE("a training that was interrupted goes on to the same bits", "[command]
         CHECK(std::filesystem::exists(folder / "part.checkpoint"));
         REQUIRE(train("part", {"--resume"}, {}).status == 0);
     }
-    GeneratorModel a = GeneratorModel::load(folder / "whole"), b = GeneratorModel::load(folder / "part");
-    const auto of_a = tensors(a.config, a.weights), of_b = tensors(b.config, b.weights);
-    for (std::size_t i = 0; i < of_a.size(); ++i) CHECK(*of_a[i].data == *of_b[i].data);
+    CHECK((GeneratorModel::load(folder / "whole").weights.values == GeneratorModel::load(folder / "part").weights.values));
     CHECK(train("nothing", {"--resume"}, {}).err.find("no ") != std::string::npos);
 }
 

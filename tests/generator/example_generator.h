@@ -53,16 +53,17 @@ inline GeneratorConfig example_config(const std::string& name) {
 inline GeneratorModel example_generator(const std::string& name, std::uint64_t seed = 5) {
     GeneratorModel m{example_config(name), {}, {}};
     Random random(seed);
+    lay_out(m.config, m.weights);
     for (const TensorRef& t : tensors(m.config, m.weights)) {
-        std::size_t count = 1;
-        for (const std::size_t n : t.shape) count *= n;
         double scale = t.shape.size() > 1 ? 1.5 / std::sqrt(double(t.shape.back())) : 0.5;
         if (t.name == "embedding.weight" || t.name == "decoder.weight") scale = 1;
-        for (double v : random.vector(count, -scale, scale)) {
+        const auto values = random.vector(t.data.size(), -scale, scale);
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            double v = values[i];
             if (t.name.ends_with("norm.weight") || t.name.ends_with("norm_f.weight")) v += 1;
             if (t.name.ends_with("A_log")) v -= 1;
             if (t.name.ends_with("A_imag")) v = 1.5 + 2 * v;
-            t.data->push_back(static_cast<float>(v));
+            t.data[i] = static_cast<float>(v);
         }
     }
     return m;

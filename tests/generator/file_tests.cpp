@@ -30,16 +30,11 @@ TEST_CASE("a generator file comes back as it was", "[generator]") {
         model.metadata.name = "A \"voice\"";
         model.metadata.other["loudest_second_db"] = "-12.5";
         model.save(folder / "m.safetensors");
-        GeneratorModel back = GeneratorModel::load(folder / "m.safetensors");
+        const GeneratorModel back = GeneratorModel::load(folder / "m.safetensors");
         CHECK(generator_config_text(back.config) == generator_config_text(model.config));
         CHECK(back.metadata.name == model.metadata.name);
         CHECK(back.metadata.other == model.metadata.other);
-        const auto before = tensors(model.config, model.weights), after = tensors(back.config, back.weights);
-        REQUIRE(before.size() == after.size());
-        for (std::size_t i = 0; i < before.size(); ++i) {
-            CHECK(before[i].name == after[i].name);
-            CHECK(*before[i].data == *after[i].data);
-        }
+        CHECK((back.weights.values == model.weights.values));
         CHECK(back.parameter_count() > 0);
         CHECK(back.macs_per_sample() > 0);
         CHECK(is_generator(folder / "m.safetensors"));

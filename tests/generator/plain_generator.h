@@ -53,7 +53,7 @@ private:
     static double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x))); }
     const ModelConfig& config(std::size_t k) const { return m_.config.tiers[k].stack; }
 
-    static Vector product(const std::vector<float>& weight, const std::vector<float>& bias, const Vector& in) {
+    static Vector product(Tensor weight, Tensor bias, const Vector& in) {
         Vector out(weight.size() / in.size());
         for (std::size_t r = 0; r < out.size(); ++r) {
             out[r] = bias.empty() ? 0.0 : double(bias[r]);
@@ -61,7 +61,7 @@ private:
         }
         return out;
     }
-    static Vector norm(const Vector& e, const std::vector<float>& weight) {
+    static Vector norm(const Vector& e, Tensor weight) {
         double mean = 0;
         for (const double v : e) mean += v * v / double(e.size());
         Vector out(e.size());

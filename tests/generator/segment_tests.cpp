@@ -27,7 +27,7 @@ struct Job {
 
     Job(const std::string& name, const kernels::LaneOps& ops, int periods, std::uint64_t seed)
         : model(example_generator(name)), net(model.config, model.weights, ops),
-          segment(net, model.weights, periods * model.config.period(), true), samples(periods * model.config.period()) {
+          segment(net, periods * model.config.period(), true), samples(periods * model.config.period()) {
         Random random(seed);
         for (std::size_t i = 0; i < std::size_t(samples + 1) * lanes16; ++i) classes.push_back(int(random.uniform(1, 255.9)));
         for (std::size_t i = 0; i < segment.conditions.size(); ++i) {
@@ -106,27 +106,27 @@ TEST_CASE("the gradient of every tensor equals differences of the plain model's 
         for (const TensorRef& t : tensors(job.model.config, job.model.weights)) {
             CAPTURE(name, t.name);
             job.loss();
-            const auto from = job.segment.accumulator(*t.data);
+            const auto from = job.segment.accumulator(t.data);
             const bool of_a = t.transform == kernels::Transform::decay;
-            std::vector<double> gradient(t.data->size());
+            std::vector<double> gradient(t.data.size());
             for (std::size_t i = 0; i < gradient.size(); ++i) {
                 for (std::size_t lane = 0; lane < (from.lanes ? lanes16 : 1); ++lane)
                     gradient[i] += from.lanes ? from.values[i * lanes16 + lane] : from.values[i];
-                if (of_a) gradient[i] *= -std::exp(double((*t.data)[i]));
+                if (of_a) gradient[i] *= -std::exp(double(t.data[i]));
             }
             // Along two directions. The plain model's loss is in double, so differences are good to the step squared.
             for (int repeat = 0; repeat < 2; ++repeat) {
-                const std::vector<float> direction = random.vector<float>(gradient.size()), saved = *t.data;
+                const std::vector<float> direction = random.vector<float>(gradient.size()), saved(t.data.begin(), t.data.end());
                 const float h = 2e-3f;
                 double expected = 0, norm = 0, side[2];
                 for (std::size_t i = 0; i < gradient.size(); ++i) norm += std::abs(gradient[i] * double(direction[i]));
                 std::vector<double> moved(gradient.size());
                 for (int k = 0; k < 2; ++k) {
-                    for (std::size_t i = 0; i < saved.size(); ++i) (*t.data)[i] = saved[i] + (k ? -h : h) * direction[i];
-                    for (std::size_t i = 0; i < saved.size(); ++i) moved[i] += (k ? -0.5 : 0.5) * double((*t.data)[i]);
+                    for (std::size_t i = 0; i < saved.size(); ++i) t.data[i] = saved[i] + (k ? -h : h) * direction[i];
+                    for (std::size_t i = 0; i < saved.size(); ++i) moved[i] += (k ? -0.5 : 0.5) * double(t.data[i]);
                     side[k] = job.weighted();
                 }
-                *t.data = saved;
+                std::ranges::copy(saved, t.data.begin());
                 for (std::size_t i = 0; i < gradient.size(); ++i) expected += gradient[i] * moved[i] / double(h);
                 const double measured = (side[0] - side[1]) / (2.0 * double(h));
                 CAPTURE(measured, expected, norm);

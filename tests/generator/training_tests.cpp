@@ -50,11 +50,7 @@ GeneratorTrainOptions train_options(int steps, int threads) {
     return o;
 }
 
-std::vector<float> all_weights(GeneratorModel model) {
-    std::vector<float> list;
-    for (const TensorRef& t : tensors(model.config, model.weights)) list.insert(list.end(), t.data->begin(), t.data->end());
-    return list;
-}
+std::vector<float> all_weights(const GeneratorModel& model) { return model.weights.values; }
 
 std::shared_ptr<const GeneratorData> load(const TemporaryFolder& folder) {
     return std::make_shared<const GeneratorData>(load_generator_data(folder.path(), data_options()));

@@ -32,7 +32,7 @@ DeviceAnswer on_gpu(SegmentCase& c, int updates = 1, double mrstft_weight = 0, i
     const ModelConfig& config = c.model.config;
     const kernels::DeviceModelLayout layout = device_layout(config, c.model.weights);
     DeviceTrainer trainer(layout, lanes::lane_count, c.steps, std::vector<float>(layout.parameters, 0.01f), {blocks_per_sequence});
-    const std::vector<float> zeros(layout.parameters), weights = flat_parameters(config, c.model.weights);
+    const std::vector<float> zeros(layout.parameters), &weights = c.model.weights.values;
     trainer.set_vectors({weights, weights, zeros, zeros});
     std::vector<DeviceSequence> order(lanes_used);
     for (std::size_t lane = 0; lane < lanes_used; ++lane) {
@@ -79,7 +79,7 @@ std::vector<float> updated(SegmentCase& c, std::vector<float> gradient) {
     for (const float g : gradient) square += double(g) * double(g);
     if (const double norm = std::sqrt(square); norm > 1)
         for (float& g : gradient) g *= static_cast<float>(1 / norm);
-    std::vector<float> w = flat_parameters(c.model.config, c.model.weights), m(w.size()), v(w.size());
+    std::vector<float> w = c.model.weights.values, m(w.size()), v(w.size());
     equations::adamw<float>(w.size(), {1e-3, 0.9, 0.99, 1e-8, 0.01}, 1, gradient.data(), w.data(), m.data(), v.data());
     return w;
 }

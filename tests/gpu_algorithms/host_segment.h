@@ -32,7 +32,7 @@ private:
 inline Answer as_device(SegmentCase& c, int threads) {
     const ModelConfig& config = c.model.config;
     const kernels::DeviceModelLayout layout = device_layout(config, c.model.weights);
-    const std::vector<float> parameters = flat_parameters(config, c.model.weights);
+    const std::vector<float>& parameters = c.model.weights.values;
     const std::vector<Layer> layers = layers_of(layout.shape, layout.layers);
     const Shape shape = shape_of(layout.shape, layout.n_controls);
     std::vector<float> rates(static_cast<std::size_t>(shape.rates));

@@ -21,7 +21,7 @@ public:
     ReferenceSegment(SegmentCase& c, std::size_t lane)
         : c_(c), lane_(lane), config_(c.model.config), layout_(device_layout(config_, c.model.weights)), steps_(size(c.steps)),
           channels_(size(config_.channels)), width_(size(config_.d_model)), gradient(layout_.parameters) {
-        const std::vector<float> flat = flat_parameters(config_, c.model.weights);
+        const std::vector<float>& flat = c.model.weights.values;
         parameters_.assign(flat.begin(), flat.end());
         const State& s = c.start[lane];
         conv_.assign(s.conv.begin(), s.conv.end()), h_.assign(s.h.begin(), s.h.end());

@@ -25,7 +25,7 @@ class HostRender {
 public:
     explicit HostRender(Model& model)
         : layout_(device_layout(model.config, model.weights)), shape_(shape_of(layout_.shape, 0)), layers_(layers_of(layout_.shape, layout_.layers)),
-          parameters_(flat_parameters(model.config, model.weights)), rates_(size(shape_.rates)), turns_(size(shape_.turns)),
+          parameters_(model.weights.values), rates_(size(shape_.rates)), turns_(size(shape_.turns)),
           chunk_turns_(turns_), state_(zero_state(model.config)) {
         layer_constants(SerialTeam{}, shape_.n_layers, layers_.data(), parameters_.data(), render_inner_chunk,
                         {rates_.data(), turns_.data(), chunk_turns_.data()});

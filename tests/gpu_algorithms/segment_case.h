@@ -91,8 +91,8 @@ inline Answer on_cpu(SegmentCase& c, double mrstft_weight = 0) {
     std::size_t at = 0;
     for (const TensorRef& t : tensors(config, c.model.weights)) {
         if (t.name.ends_with("A_log"))
-            for (std::size_t i = 0; i < t.data->size(); ++i) a.gradient[at + i] *= -std::exp((*t.data)[i]);
-        at += t.data->size();
+            for (std::size_t i = 0; i < t.data.size(); ++i) a.gradient[at + i] *= -std::exp(t.data[i]);
+        at += t.data.size();
     }
     if (!config.controls.empty())
         for (std::size_t lane = 0; lane < lanes_used; ++lane)

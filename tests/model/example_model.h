@@ -65,12 +65,10 @@ inline Model random_model(const ModelConfig& config, bool with_biases = true, do
     const auto uniform = [&](double low, double high) {
         return low + (high - low) * static_cast<double>(random()) / 4294967296.0;
     };
-    for (TensorRef& tensor : tensors(model.config, model.weights)) {
-        if (tensor.optional && !with_biases) continue;
-        std::size_t count = 1;
-        for (const std::size_t size : tensor.shape) count *= size;
+    lay_out(model.config, model.weights, [&](const TensorRef&) { return with_biases; });
+    for (const TensorRef& tensor : tensors(model.config, model.weights)) {
         const double bound = 1.0 / std::sqrt(static_cast<double>(tensor.shape.back()));
-        for (std::size_t i = 0; i < count; ++i) {
+        for (float& weight : tensor.data) {
             double value = uniform(-bound, bound);
             if (tensor.name.ends_with("norm.weight")) value = uniform(0.5, 1.5);
             const bool time_invariant = tensor.name.ends_with("A_log") && tensor.transform == kernels::Transform::none;
@@ -80,7 +78,7 @@ inline Model random_model(const ModelConfig& config, bool with_biases = true, do
             if (tensor.name.ends_with("dt_proj.bias")) {
                 value = std::log(std::expm1(0.5 * std::pow(2.0 / slowest_samples, uniform(0.0, 1.0))));
             }
-            tensor.data->push_back(static_cast<float>(value));
+            weight = static_cast<float>(value);
         }
     }
     return model;

@@ -69,7 +69,7 @@ private:
         for (std::size_t channel = 0; channel < past.size(); ++channel)
             for (std::size_t i = 0; i < each; ++i) past[channel][i] = state[channel * each + each - 1 - i];
     }
-    static void filter(const std::vector<float>& weight, std::vector<Vector>& past, Vector& samples) {
+    static void filter(Tensor weight, std::vector<Vector>& past, Vector& samples) {
         for (std::size_t channel = 0; channel < samples.size() && !weight.empty(); ++channel) {
             Vector& x = past[channel];
             x.insert(x.begin(), samples[channel]);
@@ -86,7 +86,7 @@ private:
     static double silu(double x) { return x / (1 + std::exp(-x)); }
     static double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x))); }
 
-    static Vector product(const std::vector<float>& weight, const std::vector<float>& bias, const Vector& in) {
+    static Vector product(Tensor weight, Tensor bias, const Vector& in) {
         Vector out(weight.size() / in.size());
         for (std::size_t r = 0; r < out.size(); ++r) {
             out[r] = bias.empty() ? 0.0 : bias[r];
@@ -95,7 +95,7 @@ private:
         return out;
     }
 
-    static Vector norm(const Vector& e, const std::vector<float>& weight) {
+    static Vector norm(const Vector& e, Tensor weight) {
         double power = 0;
         for (double v : e) power += v * v / double(e.size());
         Vector out(e);

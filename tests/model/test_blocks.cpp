@@ -40,15 +40,12 @@ TEST_CASE("a model of mixed kinds comes back from its file as it was") {
     CHECK(parts.header["__metadata__"]["format_version"] == "2");
     CHECK(parts.header["layers.0.mixer.A_imag"]["shape"] == nlohmann::json({10, 2}));
     CHECK(parts.header["fir_out.weight"]["shape"] == nlohmann::json({2, 12}));
-    Model back = parse_text(parts.joined());
+    const Model back = parse_text(parts.joined());
     CHECK(back.config.blocks == model.config.blocks);
     CHECK(back.config.dilations == model.config.dilations);
     CHECK(back.config.fir_in == 5);
     CHECK(back.config.fir_out == 12);
-    Model copy = model;
-    const auto before = tensors(copy.config, copy.weights), after = tensors(back.config, back.weights);
-    REQUIRE(before.size() == after.size());
-    for (std::size_t i = 0; i < before.size(); ++i) CHECK(*before[i].data == *after[i].data);
+    CHECK(back.weights.values == model.weights.values);
     CHECK(back.weights.layers[2].x_proj.empty());
     CHECK(back.weights.layers[1].A_imag.empty());
 }

@@ -43,14 +43,14 @@ void require_same_config(const ModelConfig& a, const ModelConfig& b) {
 }
 
 /// Every value of `b` within `relative` of its twin in `a`, plus `absolute`.
-void require_close_weights(Model a, Model b, float relative, float absolute) {
+void require_close_weights(const Model& a, const Model& b, float relative, float absolute) {
     const auto left = tensors(a.config, a.weights), right = tensors(b.config, b.weights);
     REQUIRE(left.size() == right.size());
     for (std::size_t t = 0; t < left.size(); ++t) {
         INFO(left[t].name);
-        REQUIRE(left[t].data->size() == right[t].data->size());
-        for (std::size_t i = 0; i < left[t].data->size(); ++i) {
-            const float x = (*left[t].data)[i], y = (*right[t].data)[i];
+        REQUIRE(left[t].data.size() == right[t].data.size());
+        for (std::size_t i = 0; i < left[t].data.size(); ++i) {
+            const float x = left[t].data[i], y = right[t].data[i];
             if (!(std::fabs(x - y) <= std::fabs(x) * relative + absolute)) FAIL(i << ": " << x << " against " << y);
         }
     }

@@ -127,7 +127,7 @@ TEST_CASE("no model and no data are Errors", "[errors]") {
 TEST_CASE("models and audio that are not whole are Errors", "[errors]") {
     Model no_channels = gain_model({1.0f}), short_weights = no_channels;
     no_channels.config.channels = 0;
-    short_weights.weights.decoder_weight.clear();
+    short_weights.weights.decoder_weight = {};
     for (const Model& broken : {no_channels, short_weights}) {
         const auto model = std::make_shared<const Model>(broken);
         CHECK_THROWS_AS(Renderer(model), Error);

@@ -16,14 +16,11 @@ inline serpent::Model gain_model(const std::vector<float>& gains, int sample_rat
     model.config.n_layers = 1;
     model.config.d_state = 2;
     model.config.skip = true;
-    for (const serpent::TensorRef& tensor : serpent::tensors(model.config, model.weights)) {
-        const std::size_t count =
-            std::accumulate(tensor.shape.begin(), tensor.shape.end(), std::size_t{1}, std::multiplies<>());
-        if (!tensor.optional) tensor.data->assign(count, 0.25f);
-    }
-    model.weights.decoder_weight.assign(model.weights.decoder_weight.size(), 0.0f);
-    model.weights.decoder_bias.assign(gains.size(), 0.0f);
-    model.weights.skip = gains;
+    serpent::lay_out(model.config, model.weights, [](const serpent::TensorRef&) { return false; });
+    std::ranges::fill(model.weights.values, 0.25f);
+    std::ranges::fill(model.weights.decoder_weight, 0.0f);
+    std::ranges::fill(model.weights.decoder_bias, 0.0f);
+    std::ranges::copy(gains, model.weights.skip.begin());
     return model;
 }
 

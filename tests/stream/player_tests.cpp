@@ -249,7 +249,7 @@ TEST_CASE("models are freed by the control side, and what cannot play is refused
 
     CHECK_THROWS_AS(player.load(shared_gain_model({1.0f, 1.0f})), Error);  // stereo on a mono bus
     Model broken = *second;
-    broken.weights.skip.clear();
+    broken.weights.skip = {};
     CHECK_THROWS_AS(player.load(std::make_shared<Model>(broken)), Error);
     const std::vector<float> too_many{1.0f};
     CHECK_THROWS_AS(player.load(second, too_many), Error);

@@ -144,7 +144,7 @@ TEST_CASE("a model at another rate keeps its time constants and its silence", "[
     ModelConfig config = full_config();
     config.b_bar = BBar::ema;
     Model model = random_model(config, true, 2000.0);
-    for (LayerWeights& layer : model.weights.layers) layer.A_log.assign(layer.A_log.size(), 0.0f);
+    for (LayerWeights& layer : model.weights.layers) std::ranges::fill(layer.A_log, 0.0f);
     const auto mean_delay = [](double time_constant) { return 1.0 / std::expm1(1.0 / time_constant); };
     for (const double rate_hz : {44100.0, 96000.0, 192000.0}) {
         CAPTURE(rate_hz);
@@ -181,10 +181,7 @@ TEST_CASE("the model's own rate changes nothing", "[stream][rate]") {
     const auto model = golden_model("tied_euler_8_16_4_2");
     const Model moved = at_rate(*model, 48000);
     CHECK(moved.config.d_conv == model->config.d_conv);
-    for (std::size_t layer = 0; layer < model->weights.layers.size(); ++layer) {
-        CHECK(moved.weights.layers[layer].A_log == model->weights.layers[layer].A_log);
-        CHECK(moved.weights.layers[layer].conv_weight == model->weights.layers[layer].conv_weight);
-    }
+    CHECK(moved.weights.values == model->weights.values);
 }
 
 TEST_CASE("interpolated taps delay by what the old ones did", "[stream][rate]") {

@@ -22,7 +22,7 @@ Model turning_model(BlockKind kind) {
     config.n_layers = 1;
     config.blocks = {kind};
     Model model = random_model(config, true, slowest_samples);
-    std::vector<float>& rates = model.weights.layers[0].A_log;
+    const Tensor rates = model.weights.layers[0].A_log;
     if (kind == BlockKind::time_invariant)
         for (std::size_t i = 0; i < rates.size(); ++i)
             rates[i] = static_cast<float>(-std::log(slowest_samples) * static_cast<double>(i + 1) / static_cast<double>(rates.size()));

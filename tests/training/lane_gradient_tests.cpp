@@ -55,7 +55,7 @@ struct Segment {
         std::vector<double> all;
         for (const TensorRef& t : tensors(model.config, model.weights)) {
             const float step = t.name.ends_with("A_imag") ? angle_step : usual_step;
-            for (float& w : *t.data) {
+            for (float& w : t.data) {
                 const float kept = w;
                 w = kept + step;
                 const float up = w;
@@ -136,7 +136,7 @@ TEST_CASE("whole-model gradients over lanes equal finite differences") {
             std::size_t at = 0;
             for (const TensorRef& t : tensors(segment.model.config, segment.model.weights)) {
                 double worst = 0;
-                for (std::size_t i = 0; i < t.data->size(); ++i, ++at) {
+                for (std::size_t i = 0; i < t.data.size(); ++i, ++at) {
                     if (t.name.find("film") != std::string::npos) continue;  // made from FiLM's own, elsewhere
                     const double off = std::abs(double(got.gradient[at]) - wanted[at]) / (std::abs(wanted[at]) + 1e-3 * largest);
                     if (!(off <= worst)) worst = off;

@@ -58,20 +58,33 @@ struct GeneratorConfig {
 };
 
 struct TierWeights {
-    std::vector<float> pool_weight, pool_bias;      // inner tiers: (d_k, pool * d_{k-1}), step by step; (d_k)
-    std::vector<std::vector<float>> conditions;     // one each: (1 + values, d_k), the row of "not said" first
-    Weights stack;                                  // layers and norm_f
-    std::vector<float> unpool_weight, unpool_bias;  // inner tiers: (pool * d_{k-1}, d_k); (pool * d_{k-1})
+    Tensor pool_weight, pool_bias;      // inner tiers: (d_k, pool * d_{k-1}), step by step; (d_k)
+    std::vector<Tensor> conditions;     // one each: (1 + values, d_k), the row of "not said" first
+    ModelTensors stack;                 // layers and norm_f
+    Tensor unpool_weight, unpool_bias;  // inner tiers: (pool * d_{k-1}, d_k); (pool * d_{k-1})
 };
 
-struct GeneratorWeights {
-    std::vector<float> embedding;                   // (256, d_0)
+struct GeneratorTensors {
+    Tensor embedding;                   // (256, d_0)
     std::vector<TierWeights> tiers;
-    std::vector<float> decoder_weight, decoder_bias;  // (256, d_0); (256)
+    Tensor decoder_weight, decoder_bias;  // (256, d_0); (256)
 };
 
-/// Every tensor that `config` calls for, in file order; resizes the lists of tiers, layers and conditions, nothing else.
-std::vector<TensorRef> tensors(const GeneratorConfig& config, GeneratorWeights& weights);
+template <class Visit>
+void each_tensor(GeneratorTensors& of, const Visit& visit) {
+    visit(of.embedding), visit(of.decoder_weight), visit(of.decoder_bias);
+    for (TierWeights& tier : of.tiers) {
+        visit(tier.pool_weight), visit(tier.pool_bias), visit(tier.unpool_weight), visit(tier.unpool_bias);
+        for (Tensor& condition : tier.conditions) visit(condition);
+        each_tensor(tier.stack, visit);
+    }
+}
+
+using GeneratorWeights = InArena<GeneratorTensors>;
+
+/// As those of a Model.
+std::vector<TensorRef> tensors(const GeneratorConfig& config, const GeneratorTensors& weights);
+void lay_out(const GeneratorConfig& config, GeneratorWeights& weights, const TensorChoice& has = {});
 
 struct GeneratorModel {
     GeneratorConfig config;

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -59,30 +60,67 @@ struct ModelConfig {
     bool all_blocks(BlockKind wanted) const noexcept;
 };
 
-/// Weights of one block, row-major in PyTorch's shapes: kernels::block_tensors() says which a kind has, and how large they are. An
-/// empty vector is an absent optional tensor.
-using LayerWeights = kernels::BlockFields<std::vector<float>>;
+/// The values of a tensor, row-major, where its weights keep them all (InArena). Empty: an optional tensor that is absent.
+using Tensor = std::span<float>;
+
+/// Tensors of one block in PyTorch's shapes: kernels::block_tensors() says which a kind has, and how large they are.
+using LayerWeights = kernels::BlockFields<Tensor>;
 
 /// encoder_weight (d_model, channels), encoder_bias (d_model); with final_norm: norm_f (d_model); decoder_weight (channels, d_model),
 /// decoder_bias (channels); with skip: skip (channels); with controls: film_hidden_weight (16, controls), film_hidden_bias (16);
 /// fir_in (channels, taps) and fir_out, where the configuration has them, the tap of the present sample first.
-struct Weights : kernels::EndFields<std::vector<float>> {
+struct ModelTensors : kernels::EndFields<Tensor> {
     std::vector<LayerWeights> layers;
 };
 
-/// One named tensor of a Weights object. `optional` tensors may be left empty (the biases of in_proj, x_proj, out_proj).
+/// Calls visit(Tensor&) for all of them, in any order.
+template <class Visit>
+void each_tensor(ModelTensors& of, const Visit& visit) {
+    for (Tensor ModelTensors::*const member : ModelTensors::members) visit(of.*member);
+    for (LayerWeights& layer : of.layers)
+        for (Tensor LayerWeights::*const member : LayerWeights::members) visit(layer.*member);
+}
+
+/// Tensors and the memory they are in. A copy has memory of its own; what moves keeps it. lay_out() makes it.
+template <class Tensors>
+struct InArena : Tensors {
+    std::vector<float> values;  ///< all tensors one after the other, in the order of tensors()
+
+    InArena() = default;
+    InArena(const InArena& from) : Tensors(from), values(from.values) {
+        each_tensor(*this, [&](Tensor& t) {
+            if (!t.empty()) t = Tensor(values).subspan(static_cast<std::size_t>(t.data() - from.values.data()), t.size());
+        });
+    }
+    InArena& operator=(const InArena& from) { return *this = InArena(from); }
+    InArena(InArena&&) noexcept = default;
+    InArena& operator=(InArena&&) noexcept = default;
+};
+
+using Weights = InArena<ModelTensors>;
+
+/// One tensor that a configuration calls for. `optional` ones may be absent (the biases of in_proj, x_proj, out_proj).
 struct TensorRef {
     std::string name;
     std::vector<std::size_t> shape;
-    std::vector<float>* data;
+    Tensor data;
     bool optional = false;
     kernels::DecayClass decay_class = kernels::DecayClass::none;
     kernels::Transform transform = kernels::Transform::none;
+
+    std::size_t elements() const noexcept;  ///< by its shape
 };
 
-/// Every tensor that `config` calls for, in file order; resizes weights.layers, nothing else. The one list that
-/// loading, saving, counting and training share.
-std::vector<TensorRef> tensors(const ModelConfig& config, Weights& weights);
+/// Every tensor that `config` calls for, in file order. The one list that loading, saving, counting and training share. Throws Error
+/// unless `weights` has the configuration's layers.
+std::vector<TensorRef> tensors(const ModelConfig& config, const ModelTensors& weights);
+
+/// Which tensors; null: all.
+using TensorChoice = std::function<bool(const TensorRef&)>;
+
+/// Gives every tensor that `config` calls for its place and size, of the optional ones those of `has`. Values that were there stay as
+/// far as they fit, all others are zero.
+void lay_out(const ModelConfig& config, Weights& weights, const TensorChoice& has = {});
 
 /// The file's free texts. Absent ones are empty.
 struct Metadata {

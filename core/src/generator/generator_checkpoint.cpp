@@ -19,11 +19,6 @@ constexpr Format format{"serpent-generator-checkpoint", "1"};
 constexpr LoopNames names{"best_valid_bits", "nats_sum", "scored_sum", "train_bits", "valid_bits"};
 constexpr std::int64_t longest_visit = std::int64_t{1} << 48;  // samples: no recording is longer
 
-/// The weights of several kinds under prefixed names.
-std::vector<TensorRef> all_weights(GeneratorTrainerState& s) {
-    return weight_sets(s.options.config, s.net, s.average, s.m, s.v, s.best);
-}
-
 /// Calls `visit(name, buffer)` for all that a group of 16 lanes carries.
 template <class Group, class Visit>
 void each_state(Group& group, std::size_t g, const Visit& visit) {
@@ -88,8 +83,10 @@ std::vector<std::byte> checkpoint_bytes(const GeneratorTrainerState& state) {
         each_state(copy.groups[g], g, [&](const std::string& name, const lanes::LaneBuffer& buffer) {
             states.emplace_back(name, std::vector<float>(buffer.begin(), buffer.end()));
         });
-    std::vector<TensorRef> list = all_weights(copy);
-    for (auto& [name, values] : states) list.push_back({name, {values.size()}, &values});
+    std::vector<TensorRef> list;
+    each_weights(copy, copy.net,
+                 [&](const char* prefix, const GeneratorWeights& w) { add_tensors(copy.options.config, prefix, w, list); });
+    for (auto& [name, values] : states) list.push_back({name, {values.size()}, values});
     return file_bytes(format, progress_json(copy), list);
 }
 
@@ -97,12 +94,13 @@ GeneratorTrainerState parse_generator_checkpoint(std::span<const std::byte> byte
     const File file(bytes, format);
     GeneratorTrainerState s;
     read_progress(file.progress(), s);
-    for (const TensorRef& t : all_weights(s)) file.take(t);  // first: the states are no larger than they
+    // First: the states are no larger than they.
+    each_weights(s, s.net, [&](const char* prefix, GeneratorWeights& w) { file.take(s.options.config, prefix, w); });
     const std::size_t groups = s.lanes.size() / lanes::lane_count;
     for (std::size_t g = 0; g < groups; ++g)
         each_state(s.groups.emplace_back(s.options.config), g, [&](const std::string& name, lanes::LaneBuffer& buffer) {
             std::vector<float> values;
-            file.take({name, {buffer.size()}, &values});
+            file.take(name, buffer.size(), values);
             std::ranges::copy(values, buffer.begin());
         });
     return s;

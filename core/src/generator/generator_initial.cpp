@@ -17,12 +17,12 @@ double at_share(double share, double first, double last) { return first * std::p
 struct Source {
     std::uint64_t seed, stream = 0;
 
-    void uniform(std::vector<float>& v, double low, double high) {
+    void uniform(Tensor v, double low, double high) {
         ++stream;
         for (std::size_t i = 0; i < v.size(); ++i)
             v[i] = static_cast<float>(low + (high - low) * random_uniform(seed, stream, i));
     }
-    void uniform(std::vector<float>& v, double bound) { uniform(v, -bound, bound); }
+    void uniform(Tensor v, double bound) { uniform(v, -bound, bound); }
 };
 
 /// Channels from fast to slow, states of a channel faster by up to 32 times.
@@ -59,17 +59,9 @@ void time_invariant_start(const ModelConfig& c, double longest_steps, LayerWeigh
 
 } // namespace
 
-void resize_weights(const GeneratorConfig& config, GeneratorWeights& weights) {
-    for (const TensorRef& t : tensors(config, weights)) {
-        std::size_t count = 1;
-        for (const std::size_t n : t.shape) count *= n;
-        t.data->assign(count, 0.0f);
-    }
-}
-
 GeneratorWeights initial_generator_weights(const GeneratorConfig& config, const GeneratorSchedule& schedule, std::uint64_t seed) {
     GeneratorWeights weights;
-    resize_weights(config, weights);
+    lay_out(config, weights);
     Source source{seed};
     source.uniform(weights.embedding, 1.0);
     for (std::size_t k = 0; k < config.tiers.size(); ++k) {
@@ -82,7 +74,7 @@ GeneratorWeights initial_generator_weights(const GeneratorConfig& config, const 
             source.uniform(w.pool_weight, 1.0 / std::sqrt(double(w.pool_weight.size()) / c.d_model));
             source.uniform(w.unpool_weight, in_bound);
         }
-        for (std::vector<float>& table : w.conditions) source.uniform(table, 0.3);
+        for (const Tensor table : w.conditions) source.uniform(table, 0.3);
         for (int i = 0; i < c.n_layers; ++i) {
             LayerWeights& l = w.stack.layers[size(i)];
             const kernels::BlockShape block = c.block(i);

@@ -22,16 +22,6 @@ constexpr double mu_law_half = 127.0;  // classes on either side of silence
 
 std::size_t size(int value) { return static_cast<std::size_t>(value); }
 
-std::vector<TensorRef> tensors_of(const GeneratorModel& model) {
-    GeneratorWeights& weights = const_cast<GeneratorWeights&>(model.weights);
-    bool fits = weights.tiers.size() == model.config.tiers.size();
-    for (std::size_t k = 0; fits && k < weights.tiers.size(); ++k)
-        fits = weights.tiers[k].stack.layers.size() == size(model.config.tiers[k].stack.n_layers) &&
-               weights.tiers[k].conditions.size() == model.config.conditions.size();
-    if (!fits) throw Error("the generator's weights have not the tiers, layers and conditions of its config");
-    return tensors(model.config, weights);
-}
-
 } // namespace
 
 int mu_law_class(float sample) noexcept {
@@ -51,10 +41,10 @@ int GeneratorConfig::samples_per_step(int k) const noexcept {
     return samples;
 }
 
-std::vector<TensorRef> tensors(const GeneratorConfig& config, GeneratorWeights& weights) {
+std::vector<TensorPlace> tensor_places(const GeneratorConfig& config, GeneratorTensors& weights) {
     weights.tiers.resize(config.tiers.size());
     const std::size_t outer = size(config.tiers.front().stack.d_model), classes = mu_law_classes;
-    std::vector<TensorRef> list{{"embedding.weight", {classes, outer}, &weights.embedding}};
+    std::vector<TensorPlace> list{{"embedding.weight", {classes, outer}, &weights.embedding}};
     for (std::size_t k = 0; k < config.tiers.size(); ++k) {
         const GeneratorTier& tier = config.tiers[k];
         TierWeights& w = weights.tiers[k];
@@ -91,7 +81,7 @@ GeneratorModel GeneratorModel::parse(std::span<const std::byte> bytes, std::stri
     model.metadata = metadata_from(file.metadata);
     TensorMap found;
     for (const TensorView& tensor : file.tensors) found[tensor.name] = tensor;
-    for (const TensorRef& wanted : tensors(model.config, model.weights)) take_tensor(wanted, found);
+    take_tensors(model.config, found, model.weights);
     if (!found.empty()) throw Error("tensor " + printable(found.begin()->first) + " is not one that the config calls for");
     model.validate();
     return model;
@@ -111,7 +101,8 @@ void GeneratorModel::save(const std::filesystem::path& path, TensorType type) co
     std::vector<std::byte> bytes;
     try {
         validate();
-        bytes = write_safetensors(texts_from(metadata, generator_config_text(config), format_version(config)), tensors_of(*this), type);
+        bytes = write_safetensors(texts_from(metadata, generator_config_text(config), format_version(config)),
+                                  tensors(config, weights), type);
     } catch (const Error& error) {
         throw Error("cannot write " + path.string() + ": " + error.what());
     }
@@ -120,14 +111,10 @@ void GeneratorModel::save(const std::filesystem::path& path, TensorType type) co
 
 void GeneratorModel::validate() const {
     (void)parse_generator_config(generator_config_text(config));
-    for (const TensorRef& tensor : tensors_of(*this)) check_values(tensor);
+    for (const TensorRef& tensor : tensors(config, weights)) check_values(tensor);
 }
 
-std::size_t GeneratorModel::parameter_count() const {
-    std::size_t count = 0;
-    for (const TensorRef& tensor : tensors_of(*this)) count += tensor.data->size();
-    return count;
-}
+std::size_t GeneratorModel::parameter_count() const { return weights.values.size(); }
 
 std::size_t GeneratorModel::macs_per_sample() const {
     double macs = double(mu_law_classes) * config.tiers.front().stack.d_model;

@@ -15,7 +15,7 @@ std::size_t size(int a) { return static_cast<std::size_t>(a); }
 std::size_t rows(int steps, int width) { return lane_floats(size(steps) * size(width)); }
 
 /// Tensors whose gradients want lanes and belong to no stack.
-std::vector<TensorRef> joint_tensors(const GeneratorConfig& config, GeneratorWeights& weights) {
+std::vector<TensorRef> joint_tensors(const GeneratorConfig& config, const GeneratorWeights& weights) {
     std::vector<TensorRef> list;
     for (const TensorRef& t : tensors(config, weights))
         if (t.name.find("pool.") != std::string::npos || t.name.starts_with("decoder.")) list.push_back(t);
@@ -49,10 +49,10 @@ void GeneratorLaneState::clear_lane(int lane) {
     for (LaneBuffer& rows_of_tier : delayed) clear(rows_of_tier);
 }
 
-GeneratorSegment::GeneratorSegment(const GeneratorNet& net, GeneratorWeights& weights, int longest, bool with_gradient)
+GeneratorSegment::GeneratorSegment(const GeneratorNet& net, int longest, bool with_gradient)
     : state(net.config), input(lane_floats(size(longest))), target(input.size()), weight(input.size()),
       conditions(size(longest / net.config.period()) * net.config.conditions.size() * lane_count), net_(net),
-      weights_(weights), logits_(rows(decode_steps, mu_law_classes)),
+      logits_(rows(decode_steps, mu_law_classes)),
       u_(rows(decode_steps, net.config.tiers.front().stack.d_model)), du_(u_.size()), probability_(lane_floats(decode_steps)) {
     for (std::size_t k = 0; k < net.config.tiers.size(); ++k) {
         const ModelConfig& c = net.config.tiers[k].stack;
@@ -63,7 +63,7 @@ GeneratorSegment::GeneratorSegment(const GeneratorNet& net, GeneratorWeights& we
         tier.inverse_rms.resize(lane_floats(size(std::max(n, decode_steps))));
         if (k > 0) tier.normed.resize(rows(unpool_delay_steps + n, c.d_model));
         if (with_gradient) {
-            tier.backward = std::make_unique<LaneBackward>(*net.tiers[k], weights.tiers[k].stack, sub);
+            tier.backward = std::make_unique<LaneBackward>(*net.tiers[k], net.weights.tiers[k].stack, sub);
             tier.dh.resize(LaneState(c).h.size());
             tier.snapshots.assign(size((n + sub - 1) / sub), tier.dh);
             tier.dconv_rows = std::make_unique<ConvRows>(c, n);
@@ -73,22 +73,22 @@ GeneratorSegment::GeneratorSegment(const GeneratorNet& net, GeneratorWeights& we
         tiers_.push_back(std::move(tier));
     }
     if (!with_gradient) return;
-    plain_.push_back({&weights.embedding, std::vector<float>(weights.embedding.size())});
-    for (TierWeights& w : weights.tiers)
-        for (std::vector<float>& c : w.conditions) plain_.push_back({&c, std::vector<float>(c.size())});
-    joints_ = std::make_unique<LaneGradients>(joint_tensors(net.config, weights));
+    const auto add_plain = [&](Tensor t) { plain_.push_back({t.data(), std::vector<float>(t.size())}); };
+    add_plain(net.weights.embedding);
+    for (const TierWeights& w : net.weights.tiers) std::ranges::for_each(w.conditions, add_plain);
+    joints_ = std::make_unique<LaneGradients>(joint_tensors(net.config, net.weights));
 }
 
-std::vector<float>& GeneratorSegment::plain(const std::vector<float>& tensor) {
-    return std::ranges::find(plain_, &tensor, &Plain::tensor)->gradient;
+std::vector<float>& GeneratorSegment::plain(Tensor tensor) {
+    return std::ranges::find(plain_, tensor.data(), &Plain::tensor)->gradient;
 }
 
-GeneratorSegment::Accumulator GeneratorSegment::accumulator(const std::vector<float>& tensor) {
-    if (const auto found = std::ranges::find(plain_, &tensor, &Plain::tensor); found != plain_.end())
+GeneratorSegment::Accumulator GeneratorSegment::accumulator(Tensor tensor) {
+    if (const auto found = std::ranges::find(plain_, tensor.data(), &Plain::tensor); found != plain_.end())
         return {found->gradient.data(), false};
     for (std::size_t k = 0; k < tiers_.size(); ++k) {
-        std::vector<TensorRef> list = tensors(net_.config.tiers[k].stack, weights_.tiers[k].stack);
-        if (std::ranges::find(list, &tensor, &TensorRef::data) != list.end())
+        const std::vector<TensorRef> list = tensors(net_.config.tiers[k].stack, net_.weights.tiers[k].stack);
+        if (std::ranges::any_of(list, [&](const TensorRef& t) { return t.data.data() == tensor.data(); }))
             return {tiers_[k].backward->gradients().of(tensor), true};
     }
     return {joints_->of(tensor), true};
@@ -208,10 +208,10 @@ double GeneratorSegment::score(int samples, bool gradient) {
             if (weight[at + i] > 0) nats -= std::log(std::max(double(probability_[i]), 1e-30));
         if (!gradient) continue;
         net_.ops.linear_gradient(linear_shape(n, d, mu_law_classes, d, mu_law_classes), logits_.data(), u_.data(),
-                                 joints_->of(weights_.decoder_weight), joints_->of(weights_.decoder_bias));
+                                 joints_->of(net_.weights.decoder_weight), joints_->of(net_.weights.decoder_bias));
         net_.ops.linear(transposed_shape(n, d, mu_law_classes, mu_law_classes, d), w, nullptr, logits_.data(), du_.data(), false);
         net_.ops.rms_norm_backward(n, d, norm, nullptr, e, tier.inverse_rms.data(), du_.data(), tier.de.data() + rows(t, d),
-                                   tier.backward->gradients().of(weights_.tiers[0].stack.norm_f), nullptr, nullptr);
+                                   tier.backward->gradients().of(net_.weights.tiers[0].stack.norm_f), nullptr, nullptr);
     }
     return nats;
 }
@@ -242,7 +242,7 @@ void GeneratorSegment::unpool_backward(int k, int samples) {
     Tier &outer = tiers_[size(k - 1)], &tier = tiers_[size(k)];
     const int d = net_.config.tiers[size(k)].stack.d_model, n = steps(k, samples);
     const int out = net_.config.tiers[size(k)].pool * net_.config.tiers[size(k - 1)].stack.d_model;
-    TierWeights& w = weights_.tiers[size(k)];
+    const TierWeights& w = net_.weights.tiers[size(k)];
     net_.ops.linear_gradient(linear_shape(n, d, out, d, out), outer.de.data(), tier.normed.data(), joints_->of(w.unpool_weight),
                              joints_->of(w.unpool_bias));
     std::fill_n(tier.dnormed.data(), rows(n, d), 0.0f);
@@ -259,7 +259,7 @@ void GeneratorSegment::pool_backward(int k, int samples) {
     Tier &outer = tiers_[size(k - 1)], &tier = tiers_[size(k)];
     const int d = net_.config.tiers[size(k)].stack.d_model, n = steps(k, samples);
     const int in = net_.config.tiers[size(k)].pool * net_.config.tiers[size(k - 1)].stack.d_model;
-    TierWeights& w = weights_.tiers[size(k)];
+    const TierWeights& w = net_.weights.tiers[size(k)];
     conditions_backward(k, samples);
     net_.ops.linear_gradient(linear_shape(n, in, d, in, d), tier.de.data(), outer.raw.data(), joints_->of(w.pool_weight),
                              joints_->of(w.pool_bias));
@@ -272,7 +272,7 @@ void GeneratorSegment::conditions_backward(int k, int samples) {
     const std::size_t count = net_.config.conditions.size();
     const LaneBuffer& de = tiers_[size(k)].de;
     for (std::size_t j = 0; j < count; ++j) {
-        std::vector<float>& gradient = plain(weights_.tiers[size(k)].conditions[j]);
+        std::vector<float>& gradient = plain(net_.weights.tiers[size(k)].conditions[j]);
         for (int t = 0; t < n; ++t)
             for (int lane = 0; lane < lane_count; ++lane) {
                 float* row = gradient.data() + conditions[(size(t / per_period) * count + j) * lane_count + size(lane)] * d;
@@ -284,7 +284,7 @@ void GeneratorSegment::conditions_backward(int k, int samples) {
 void GeneratorSegment::embed_backward(int samples) {
     const int d = net_.config.tiers[0].stack.d_model;
     const LaneBuffer& de = tiers_[0].de;
-    std::vector<float>& gradient = plain(weights_.embedding);
+    std::vector<float>& gradient = plain(net_.weights.embedding);
     for (int t = 0; t < samples; ++t)
         for (int lane = 0; lane < lane_count; ++lane) {
             float* row = gradient.data() + input[lane_floats(size(t)) + size(lane)] * d;

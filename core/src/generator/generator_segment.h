@@ -35,8 +35,8 @@ struct GeneratorLaneState {
 
 class GeneratorSegment {
 public:
-    /// `weights` is what `net` was built on. `longest` samples at most, a multiple of the period.
-    GeneratorSegment(const GeneratorNet& net, GeneratorWeights& weights, int longest, bool with_gradient);
+    /// `longest` samples at most, a multiple of the period.
+    GeneratorSegment(const GeneratorNet& net, int longest, bool with_gradient);
 
     GeneratorLaneState state;
     std::vector<std::int32_t> input, target;  ///< [samples][16]: class of the sample before, and of this one
@@ -52,11 +52,11 @@ public:
         const float* values;
         bool lanes;
     };
-    Accumulator accumulator(const std::vector<float>& tensor);
+    Accumulator accumulator(Tensor tensor);
 
 private:
     struct Plain {
-        const std::vector<float>* tensor;
+        const float* tensor;
         std::vector<float> gradient;
     };
 
@@ -71,7 +71,7 @@ private:
     void pool_backward(int k, int samples);
     void embed_backward(int samples);
     void conditions_backward(int k, int samples);
-    std::vector<float>& plain(const std::vector<float>& tensor);
+    std::vector<float>& plain(Tensor tensor);
     int steps(int k, int samples) const { return samples / net_.config.samples_per_step(k); }
 
     struct Tier {
@@ -88,7 +88,6 @@ private:
     };
 
     const GeneratorNet& net_;
-    GeneratorWeights& weights_;
     std::vector<Tier> tiers_;
     std::vector<Plain> plain_;                       // embedding and conditions: few values of each step
     std::unique_ptr<lanes::LaneGradients> joints_;   // pools, unpools, decoder

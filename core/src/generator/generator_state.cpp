@@ -20,8 +20,8 @@ GeneratorTrainerState fresh_state(const GeneratorData& data, GeneratorTrainOptio
     s.net = initial_generator_weights(s.options.config, s.options.schedule, s.options.seed);
     GeneratorModel{s.options.config, s.net, {}}.validate();
     s.average = s.best = s.net;
-    resize_weights(s.options.config, s.m);
-    resize_weights(s.options.config, s.v);
+    lay_out(s.options.config, s.m);
+    lay_out(s.options.config, s.v);
     GeneratorLane first;
     first.conditions.resize(s.options.config.conditions.size());
     s.lanes.assign(static_cast<std::size_t>(s.options.schedule.lanes), first);

@@ -50,7 +50,4 @@ bool makes_valid_model(const GeneratorConfig& config, const GeneratorWeights& we
 /// The best weights that make a valid model, if there are any; the averaged ones before the first validation.
 GeneratorModel best_model(const GeneratorTrainerState& state);
 
-/// Makes every tensor as large as the config says, filled with zeros.
-void resize_weights(const GeneratorConfig& config, GeneratorWeights& weights);
-
 } // namespace serpent

@@ -33,14 +33,14 @@ int GeneratorTask::segment() const {
 void GeneratorTask::make_groups() {
     const int count = state.options.schedule.lanes / lane_count;
     groups_.reserve(size(count));
-    for (int g = 0; g < count; ++g) groups_.emplace_back(net_, state.net, segment(), true);
+    for (int g = 0; g < count; ++g) groups_.emplace_back(net_, segment(), true);
     for (const TensorRef& t : tensors(state.options.config, state.net)) {
         std::vector<GradientPlace> places;
         for (GeneratorSegment& group : groups_) {
-            const GeneratorSegment::Accumulator place = group.accumulator(*t.data);
+            const GeneratorSegment::Accumulator place = group.accumulator(t.data);
             places.push_back({place.values, place.lanes});
         }
-        sum_.add(t.data->size(), std::move(places));
+        sum_.add(t.data.size(), std::move(places));
     }
 }
 
@@ -50,8 +50,8 @@ GeneratorTrainerState GeneratorTask::snapshot() const {
     return copy;
 }
 
-TrainedTensors GeneratorTask::trained() {
-    return trained_tensors(state.options.config, state.net, state.average, state.m, state.v,
+TrainedWeights GeneratorTask::trained() {
+    return trained_weights(state.options.config, state.net, state.average, state.m, state.v,
                            [&](const TensorRef& t) { return weight_decay_of(state.options.schedule, t); });
 }
 

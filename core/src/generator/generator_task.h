@@ -22,7 +22,7 @@ public:
     GeneratorTrainerState snapshot() const;
 
     LoopSchedule schedule() const override { return loop_schedule(state.options.schedule); }
-    TrainedTensors trained() override;
+    TrainedWeights trained() override;
     /// The loss is in nats, its weight in samples.
     void gradient(std::vector<float>& gradient, LossSum& loss) override;
     Validation validate(double train_loss) override;

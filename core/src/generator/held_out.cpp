@@ -60,8 +60,7 @@ private:
 
 double held_out_bits(const GeneratorConfig& config, const GeneratorWeights& weights,
                      const std::vector<GeneratorRecording>& recordings, Workers& workers, const kernels::LaneOps& ops) {
-    GeneratorWeights copy = weights;  // a segment wants weights it might write gradients for
-    const GeneratorNet net(config, copy, ops);
+    const GeneratorNet net(config, weights, ops);
     // Recordings of similar length share a batch.
     std::vector<std::size_t> order(recordings.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
@@ -70,7 +69,7 @@ double held_out_bits(const GeneratorConfig& config, const GeneratorWeights& weig
     std::vector<double> nats(batches);
     const int longest = std::max(1, 512 / config.period()) * config.period();
     workers.run([&](int thread) {
-        GeneratorSegment segment(net, copy, longest, false);
+        GeneratorSegment segment(net, longest, false);
         Batch batch(config, segment, longest);
         for (std::size_t b = size(thread); b < batches; b += size(workers.count())) {
             std::vector<const GeneratorRecording*> members;

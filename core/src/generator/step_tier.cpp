@@ -19,14 +19,14 @@ std::size_t size(int a) { return static_cast<std::size_t>(a); }
 int padded(int width) { return kernels::step_padded(width); }
 void zero(LaneBuffer& b) { std::fill(b.begin(), b.end(), 0.0f); }
 
-LaneBuffer padded_copy(const std::vector<float>& from, int stride) {
+LaneBuffer padded_copy(Tensor from, int stride) {
     LaneBuffer to(size(stride));
     std::ranges::copy(from, to.begin());
     return to;
 }
 
 /// weight (outs, ins) and bias (outs) as [in][out], where ins and outs come in groups whose beginnings are padded.
-PackedLinear pack(const std::vector<float>& weight, const std::vector<float>& bias, int outs, int out_group, int ins, int in_group) {
+PackedLinear pack(Tensor weight, Tensor bias, int outs, int out_group, int ins, int in_group) {
     PackedLinear p;
     p.in = ins / in_group * (in_group == ins ? ins : padded(in_group));
     p.stride = outs / out_group * padded(out_group);

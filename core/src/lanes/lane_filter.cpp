@@ -11,14 +11,14 @@ LaneFilter::LaneFilter(const kernels::LaneOps& ops, int channels, int taps, int 
     padded_.resize(heard_.size());
 }
 
-void LaneFilter::forward(int steps, const std::vector<float>& weight, LaneBuffer& history, float* out) {
+void LaneFilter::forward(int steps, std::span<const float> weight, LaneBuffer& history, float* out) {
     std::copy_n(history.data(), history_floats(), heard_.data());
     for (int c = 0; c < channels_; ++c)
         ops_.fir(steps, taps_, channels_, weight.data() + c * taps_, heard_.data() + c * lane_count, out + c * lane_count);
     std::copy_n(heard_.data() + lane_floats(static_cast<std::size_t>(steps * channels_)), history_floats(), history.data());
 }
 
-void LaneFilter::backward(int steps, const std::vector<float>& weight, const float* dout, float* din, float* dweight) {
+void LaneFilter::backward(int steps, std::span<const float> weight, const float* dout, float* din, float* dweight) {
     const std::size_t floats = lane_floats(static_cast<std::size_t>(steps * channels_));
     for (int c = 0; c < channels_; ++c)
         ops_.fir_gradient(steps, taps_, channels_, heard_.data() + c * lane_count, dout + c * lane_count,

@@ -5,6 +5,7 @@
 #include "lanes/lane_buffer.h"
 #include "serpent/kernels/lanes.h"
 
+#include <span>
 #include <vector>
 
 namespace serpent::lanes {
@@ -18,10 +19,10 @@ public:
     /// Where the segment's input goes.
     float* input() noexcept { return heard_.data() + history_floats(); }
     /// out = the filtered input. history: [taps - 1][channels][16], moved on.
-    void forward(int steps, const std::vector<float>& weight, LaneBuffer& history, float* out);
+    void forward(int steps, std::span<const float> weight, LaneBuffer& history, float* out);
     /// From the gradient of the output of the last forward() to that of its input; the history's is left out. dweight: lane form, added to.
     /// din may be null.
-    void backward(int steps, const std::vector<float>& weight, const float* dout, float* din, float* dweight);
+    void backward(int steps, std::span<const float> weight, const float* dout, float* din, float* dweight);
 
 private:
     std::size_t history_floats() const { return lane_floats(static_cast<std::size_t>((taps_ - 1) * channels_)); }

@@ -12,21 +12,19 @@ std::size_t as_size(int a) { return static_cast<std::size_t>(a); }
 
 } // namespace
 
-LaneGradients::LaneGradients(const ModelConfig& config, Weights& weights) : LaneGradients(tensors(config, weights)) {}
-
 LaneGradients::LaneGradients(const std::vector<TensorRef>& list) : offsets_{0} {
     for (const TensorRef& t : list) {
-        tensors_.push_back(t.data);
-        offsets_.push_back(offsets_.back() + t.data->size());
+        tensors_.push_back(t.data.data());
+        offsets_.push_back(offsets_.back() + t.data.size());
     }
     values_.resize(lane_floats(offsets_.back()));
 }
 
 void LaneGradients::clear() { std::fill(values_.begin(), values_.end(), 0.0f); }
 
-float* LaneGradients::of(const std::vector<float>& tensor) {
+float* LaneGradients::of(Tensor tensor) {
     if (tensor.empty()) return nullptr;
-    const auto found = std::find(tensors_.begin(), tensors_.end(), &tensor);
+    const auto found = std::find(tensors_.begin(), tensors_.end(), tensor.data());
     return values_.data() + lane_floats(offsets_[as_size(static_cast<int>(found - tensors_.begin()))]);
 }
 
@@ -43,16 +41,15 @@ int backward_sub_steps(const ModelConfig& c) {
     return steps;
 }
 
-LaneBackward::LaneBackward(const LaneModel& model, Weights& weights, int sub_steps)
-    : model_(model), weights_(weights), gradients_(model.config(), weights),
+LaneBackward::LaneBackward(const LaneModel& model, const ModelTensors& weights, int sub_steps)
+    : model_(model), weights_(weights), gradients_(tensors(model.config(), weights)),
       a_(model.config(), sub_steps, sub_steps, LaneActivations::Keep::series),
       h_state_(model.h_floats()),
       dgated_(a_.x.size()), dy_(a_.x.size()),
       dz_(a_.x.size()), dx_(a_.x.size()), ddt_(a_.x.size()), ddbc_(a_.dbc.size()),
       du_(a_.u.size()), dq_(3 * model.h_floats() / 2) {
     for (const LayerWeights& w : weights.layers) {
-        LayerGradients& g = layers_.emplace_back();
-        for (std::size_t i = 0; i < std::size(LayerWeights::members); ++i) g.*LayerGradients::members[i] = gradients_.of(w.*LayerWeights::members[i]);
+        kernels::map_fields<kernels::BlockFields>(w, layers_.emplace_back(), [&](Tensor tensor) { return gradients_.of(tensor); });
     }
     if (!model.config().controls.empty()) {
         film_gradients_.scale.resize(lane_floats(as_size(model.config().n_layers) * as_size(model.config().d_model)));

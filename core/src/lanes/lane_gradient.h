@@ -9,20 +9,19 @@ namespace serpent::lanes {
 /// One accumulator of 16 lanes for every weight, in the order of tensors().
 class LaneGradients {
 public:
-    LaneGradients(const ModelConfig& config, Weights& weights);
-    /// For any list of tensors, which must outlive it.
+    /// The tensors must stay where they are.
     explicit LaneGradients(const std::vector<TensorRef>& tensors);
     void clear();
 
-    /// Accumulator of `tensor`, a member of the Weights object given to the constructor; null when it is empty.
-    float* of(const std::vector<float>& tensor);
+    /// Accumulator of `tensor`, one of those given to the constructor; null when it is empty.
+    float* of(Tensor tensor);
 
     std::size_t size() const noexcept { return offsets_.back(); }  ///< weights in all
     /// Sum over lanes of weight `i`, in fixed order.
     float sum(std::size_t i) const noexcept;
 
 private:
-    std::vector<const std::vector<float>*> tensors_;
+    std::vector<const float*> tensors_;
     std::vector<std::size_t> offsets_;  // in weights; one more than tensors_
     LaneBuffer values_;
 };
@@ -37,7 +36,7 @@ using LaneFilmGradients = LaneFilm;
 class LaneBackward {
 public:
     /// `weights` is what `model` was built on; `sub_steps` the longest sub-block.
-    LaneBackward(const LaneModel& model, Weights& weights, int sub_steps);
+    LaneBackward(const LaneModel& model, const ModelTensors& weights, int sub_steps);
 
     void clear_gradients();
     LaneGradients& gradients() noexcept { return gradients_; }
@@ -62,7 +61,7 @@ private:
     void recompute(int l, int steps, const float* e, const LaneFilm& film, float* conv, const float* h);
 
     const LaneModel& model_;
-    const Weights& weights_;
+    const ModelTensors& weights_;
     LaneGradients gradients_;
     LaneFilmGradients film_gradients_;
     std::vector<LayerGradients> layers_;

@@ -106,7 +106,7 @@ LaneActivations::LaneActivations(const ModelConfig& c, int steps, int sub, Keep 
       q_series(keep == Keep::series ? lane_floats(size(sub) * size(c.d_inner()) * size(c.decays())) : 0),
       q(keep == Keep::decays ? lane_floats(size(steps) * size(c.d_inner()) * size(c.decays())) : 0) {}
 
-LaneModel::LaneModel(const ModelConfig& config, const Weights& weights, const kernels::LaneOps& ops)
+LaneModel::LaneModel(const ModelConfig& config, const ModelTensors& weights, const kernels::LaneOps& ops)
     : config_(config), weights_(weights), ops_(ops), constants_(size(config.n_layers)) {
     for (int l = 0; l < config.n_layers; ++l) blocks_.push_back(config.block(l));
     weights_changed();
@@ -187,7 +187,7 @@ void LaneModel::conv_inputs(int l, int steps, const float* e, const LaneFilm& fi
     for (int t = 0; t < steps; t += a.sub_steps) {
         const int n = std::min(a.sub_steps, steps - t);
         norm(l, n, e + lane_floats(size(t) * size(dm)), film, a);
-        ops_.linear(linear_shape(n, dm, d, dm, d), w.in_proj.data(), data_or_null(w.in_proj_bias), a.u.data(),
+        ops_.linear(linear_shape(n, dm, d, dm, d), w.in_proj.data(), w.in_proj_bias.data(), a.u.data(),
                     rows + lane_floats(size(t) * size(d)), false);
     }
 }
@@ -203,14 +203,14 @@ void LaneModel::layer_inputs(int l, int steps, const float* e, const LaneFilm& f
         float* const rows = conv + row;  // history first
         float* const dbc = a.dbc.data() + lane_floats(size(t) * size(width));
         norm(l, n, e + lane_floats(size(t) * size(dm)), film, a);
-        ops_.linear(linear_shape(n, dm, d, dm, d), w.in_proj.data(), data_or_null(w.in_proj_bias), a.u.data(),
+        ops_.linear(linear_shape(n, dm, d, dm, d), w.in_proj.data(), w.in_proj_bias.data(), a.u.data(),
                     rows + lane_floats(size(b.conv_floats())), false);
         ops_.linear(linear_shape(n, dm, d, dm, d), w.in_proj.data() + d * dm,
                     w.in_proj_bias.empty() ? nullptr : w.in_proj_bias.data() + d, a.u.data(), a.z.data() + row, false);
         ops_.conv(n, d, b.d_conv, b.dilation, w.conv_weight.data(), w.conv_bias.data(), rows, a.conv_out.data());
         ops_.silu(n * d, a.conv_out.data(), a.x.data() + row);
         if (b.kind == BlockKind::time_invariant) continue;
-        ops_.linear(linear_shape(n, d, width, d, width), w.x_proj.data(), data_or_null(w.x_proj_bias),
+        ops_.linear(linear_shape(n, d, width, d, width), w.x_proj.data(), w.x_proj_bias.data(),
                     a.x.data() + row, dbc, false);
         ops_.linear(linear_shape(n, b.dt_rank, d, width, d), w.dt_proj.data(), w.dt_proj_bias.data(), dbc,
                     a.dt.data() + row, false);
@@ -258,7 +258,7 @@ void LaneModel::layer_outputs(int l, int steps, float* e, float* h, float* h_low
         scan(l, t, n, h, h_low, a);
         ops_.gate(n * d, a.y.data(), a.z.data() + lane_floats(size(t) * size(d)), a.gated.data());
         float* et = e + lane_floats(size(t) * size(dm));
-        ops_.linear(linear_shape(n, d, dm, d, dm), w.out_proj.data(), data_or_null(w.out_proj_bias),
+        ops_.linear(linear_shape(n, d, dm, d, dm), w.out_proj.data(), w.out_proj_bias.data(),
                     a.gated.data(), et, true);
     }
 }

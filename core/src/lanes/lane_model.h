@@ -64,7 +64,7 @@ struct LaneActivations {
 class LaneModel {
 public:
     /// Keeps references: both must outlive it. Call weights_changed() after every change of the weights.
-    LaneModel(const ModelConfig& config, const Weights& weights, const kernels::LaneOps& ops);
+    LaneModel(const ModelConfig& config, const ModelTensors& weights, const kernels::LaneOps& ops);
     void weights_changed();
 
     /// e = encoder . in + bias.
@@ -88,7 +88,7 @@ public:
     void decode_blocks(int steps, const float* in, const float* e, LaneActivations& a, float* out) const;
 
     const ModelConfig& config() const noexcept { return config_; }
-    const Weights& weights() const noexcept { return weights_; }
+    const ModelTensors& weights() const noexcept { return weights_; }
     const kernels::LaneOps& ops() const noexcept { return ops_; }
     const kernels::BlockShape& block(int l) const noexcept { return blocks_[static_cast<std::size_t>(l)]; }
     const std::vector<kernels::BlockShape>& blocks() const noexcept { return blocks_; }
@@ -111,7 +111,7 @@ private:
     void norm(int l, int steps, const float* e, const LaneFilm& film, LaneActivations& a) const;
 
     const ModelConfig& config_;
-    const Weights& weights_;
+    const ModelTensors& weights_;
     const kernels::LaneOps& ops_;
     std::vector<kernels::BlockShape> blocks_;
     std::vector<Constants> constants_;  // of every layer
@@ -125,7 +125,5 @@ inline kernels::LaneLinearShape linear_shape(int steps, int in, int out, int x_s
 inline kernels::LaneLinearShape transposed_shape(int steps, int in, int out, int dy_stride, int dx_stride) {
     return {steps, out, in, 1, in, dy_stride, dx_stride};
 }
-
-inline const float* data_or_null(const std::vector<float>& v) { return v.empty() ? nullptr : v.data(); }
 
 } // namespace serpent::lanes

@@ -79,18 +79,17 @@ void turn_slower(LayerWeights& w, BlockKind kind, double spacing) {
     }
 }
 
-/// weight: [channels][taps], the tap of the present sample first, or last. Returns the moved ones in the same order.
-std::vector<float> moved_taps(const std::vector<float>& weight, size_t channels, const Interpolation& to_new, bool newest_first) {
+/// weight, moved: [channels][taps], the tap of the present sample first, or last.
+void move_taps(Tensor weight, size_t channels, const Interpolation& to_new, bool newest_first, Tensor moved) {
+    if (to_new.empty()) return;
     const size_t new_taps = to_new.size(), old_taps = to_new[0].size();
     const auto place = [newest_first](size_t k, size_t taps) { return newest_first ? k : taps - 1 - k; };
-    std::vector<float> moved(channels * new_taps);
     for (size_t c = 0; c < channels; ++c)
         for (size_t j = 0; j < new_taps; ++j) {
             double sum = 0.0;
             for (size_t k = 0; k < old_taps; ++k) sum += to_new[j][k] * weight[c * old_taps + place(k, old_taps)];
             moved[c * new_taps + place(j, new_taps)] = static_cast<float>(sum);
         }
-    return moved;
 }
 
 /// `near` new taps stand in for an old one that falls between them.
@@ -124,11 +123,9 @@ Interpolation dilated_taps(int taps, int dilation, double spacing) {
     return interpolate(taps, dilation * spacing, band(shared_band, spacing), cluster, cluster / 2 - 1);
 }
 
-void move_filter(std::vector<float>& weight, int& taps, int channels, double spacing) {
-    if (taps == 0) return;
-    const Interpolation to_new = interpolate(taps, spacing, band(filter_band, spacing), most_solved / 2, most_solved / 4);
-    weight = moved_taps(weight, static_cast<size_t>(channels), to_new, true);
-    taps = static_cast<int>(to_new.size());
+Interpolation filter_taps(int taps, double spacing) {
+    if (taps == 0) return {};
+    return interpolate(taps, spacing, band(filter_band, spacing), most_solved / 2, most_solved / 4);
 }
 
 } // namespace
@@ -145,18 +142,24 @@ Model at_rate(const Model& model, double sample_rate_hz) {
     config.sample_rate = static_cast<int>(std::lround(sample_rate_hz));
     config.step_ratio = static_cast<float>(1.0 / spacing);
     config.dilations = {1};
+    std::vector<Interpolation> of_layers;
     for (int l = 0; l < from.n_layers; ++l) {
-        LayerWeights& layer = moved.weights.layers[static_cast<size_t>(l)];
-        const kernels::BlockShape block = from.block(l);
-        const Interpolation to_new = dilated_taps(block.d_conv, block.dilation, spacing);
-        layer.conv_weight = moved_taps(layer.conv_weight, static_cast<size_t>(block.d_inner), to_new, false);
-        config.convs.push_back(static_cast<int>(to_new.size()));
+        of_layers.push_back(dilated_taps(from.block(l).d_conv, from.block(l).dilation, spacing));
+        config.convs.push_back(static_cast<int>(of_layers.back().size()));
+    }
+    config.d_conv = *std::max_element(config.convs.begin(), config.convs.end());
+    const Interpolation of_fir_in = filter_taps(from.fir_in, spacing), of_fir_out = filter_taps(from.fir_out, spacing);
+    config.fir_in = static_cast<int>(of_fir_in.size()), config.fir_out = static_cast<int>(of_fir_out.size());
+    lay_out(config, moved.weights, [](const TensorRef& t) { return !t.data.empty(); });
+    for (size_t l = 0; l < of_layers.size(); ++l) {
+        LayerWeights& layer = moved.weights.layers[l];
+        const kernels::BlockShape block = from.block(static_cast<int>(l));
+        move_taps(model.weights.layers[l].conv_weight, static_cast<size_t>(block.d_inner), of_layers[l], false, layer.conv_weight);
         shorten_steps(layer, spacing);
         turn_slower(layer, block.kind, spacing);
     }
-    config.d_conv = *std::max_element(config.convs.begin(), config.convs.end());
-    move_filter(moved.weights.fir_in, config.fir_in, from.channels, spacing);
-    move_filter(moved.weights.fir_out, config.fir_out, from.channels, spacing);
+    move_taps(model.weights.fir_in, static_cast<size_t>(from.channels), of_fir_in, true, moved.weights.fir_in);
+    move_taps(model.weights.fir_out, static_cast<size_t>(from.channels), of_fir_out, true, moved.weights.fir_out);
     return moved;
 }
 

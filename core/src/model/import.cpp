@@ -4,7 +4,7 @@
 #include "model/as_error.h"
 #include "model/config_json.h"
 #include "model/model_texts.h"
-#include "model/safetensors.h"
+#include "model/tensors.h"
 #include "serpent/errors.h"
 
 #include <algorithm>
@@ -70,19 +70,17 @@ ModelConfig config_from_shapes(const TensorMap& found, int sample_rate_hz) {
     return config;
 }
 
-void put_neutral_ends(ModelConfig& config, Weights& weights) {
-    config.channels = 1;
-    config.skip = true;
-    const auto d_model = static_cast<std::size_t>(config.d_model);
-    weights.encoder_weight.assign(d_model, 1.0f);
+bool is_end(const TensorRef& t) { return t.name.starts_with("encoder.") || t.name.starts_with("decoder.") || t.name == "skip"; }
+
+/// Where all is zero so far.
+void put_neutral_ends(Weights& weights) {
+    std::ranges::fill(weights.encoder_weight, 1.0f);
     // A bias that differs from channel to channel: without one the norm would leave only the sign of the input.
-    weights.encoder_bias.resize(d_model);
+    const std::size_t d_model = weights.encoder_bias.size();
     for (std::size_t i = 0; i < d_model; ++i) {
         weights.encoder_bias[i] = (2.0f * static_cast<float>(i) + 1.0f) / static_cast<float>(d_model) - 1.0f;
     }
-    weights.decoder_weight.assign(d_model, 0.0f);
-    weights.decoder_bias.assign(1, 0.0f);
-    weights.skip.assign(1, 1.0f);
+    weights.skip[0] = 1.0f;
 }
 
 ImportedModel import_tensors(const Safetensors& file, int sample_rate_hz) {
@@ -95,17 +93,11 @@ ImportedModel import_tensors(const Safetensors& file, int sample_rate_hz) {
     Model& model = result.model;
     model.config = config_from_shapes(found, sample_rate_hz);
     result.neutral_ends = !found.contains("encoder.weight") && !found.contains("decoder.weight");
-    if (result.neutral_ends) {
-        put_neutral_ends(model.config, model.weights);
-    } else {
-        model.config.channels = shape_of(found, "encoder.weight", 2)[1];
-        model.config.skip = found.contains("skip");
-    }
+    model.config.channels = result.neutral_ends ? 1 : shape_of(found, "encoder.weight", 2)[1];
+    model.config.skip = result.neutral_ends || found.contains("skip");
     check_config(model.config);
-    for (const TensorRef& wanted : tensors(model.config, model.weights)) {
-        const bool neutral = !wanted.data->empty();
-        if (!neutral) take_tensor(wanted, found);
-    }
+    take_tensors(model.config, found, model.weights, result.neutral_ends ? is_end : TensorChoice{});
+    if (result.neutral_ends) put_neutral_ends(model.weights);
     if (!found.empty()) throw Error("tensor " + printable(found.begin()->first) + " has no place in a Serpent model");
     model.validate();
     return result;

@@ -6,22 +6,10 @@
 #include "model/config_json.h"
 #include "model/model_texts.h"
 #include "model/safetensors.h"
+#include "model/tensors.h"
 #include "serpent/errors.h"
 
 namespace serpent {
-
-namespace {
-
-/// tensors() for reading only: with as many layers as the configuration asks for it writes nothing.
-std::vector<TensorRef> tensors_of(const Model& model) {
-    if (model.weights.layers.size() != static_cast<std::size_t>(model.config.n_layers)) {
-        throw Error("the model has weights for " + std::to_string(model.weights.layers.size()) + " layers, \"n_layers\" is " +
-                    std::to_string(model.config.n_layers));
-    }
-    return tensors(model.config, const_cast<Weights&>(model.weights));
-}
-
-} // namespace
 
 Model Model::parse(std::span<const std::byte> bytes, std::string_view source) try {
     const Safetensors file = parse_safetensors(bytes);
@@ -31,7 +19,7 @@ Model Model::parse(std::span<const std::byte> bytes, std::string_view source) tr
     model.metadata = metadata_from(file.metadata);
     TensorMap found;
     for (const TensorView& tensor : file.tensors) found[tensor.name] = tensor;
-    for (const TensorRef& wanted : tensors(model.config, model.weights)) take_tensor(wanted, found);
+    take_tensors(model.config, found, model.weights);
     if (!found.empty()) {
         throw Error("tensor " + printable(found.begin()->first) + " is not one that the config calls for");
     }
@@ -53,7 +41,7 @@ void Model::save(const std::filesystem::path& path, TensorType type) const {
     std::vector<std::byte> bytes;
     try {
         validate();
-        bytes = write_safetensors(texts_from(metadata, config_text(config), format_version(config)), tensors_of(*this), type);
+        bytes = write_safetensors(texts_from(metadata, config_text(config), format_version(config)), tensors(config, weights), type);
     } catch (const Error& error) {
         throw Error("cannot write " + path.string() + ": " + error.what());
     }
@@ -62,14 +50,10 @@ void Model::save(const std::filesystem::path& path, TensorType type) const {
 
 void Model::validate() const {
     check_config(config);
-    for (const TensorRef& tensor : tensors_of(*this)) check_values(tensor);
+    for (const TensorRef& tensor : tensors(config, weights)) check_values(tensor);
 }
 
-std::size_t Model::parameter_count() const {
-    std::size_t count = 0;
-    for (const TensorRef& tensor : tensors_of(*this)) count += tensor.data->size();
-    return count;
-}
+std::size_t Model::parameter_count() const { return weights.values.size(); }
 
 std::size_t Model::macs_per_sample() const {
     const auto size = [](int value) { return static_cast<std::size_t>(value); };

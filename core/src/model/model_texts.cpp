@@ -16,12 +16,6 @@ namespace {
 constexpr float max_a_log = 40.0f;  // exp(A_log), dt exp(A_log) and B x / exp(A_log) stay well inside float32
 constexpr const char* format_name = "serpent";
 
-std::size_t elements(const TensorRef& tensor) {
-    std::size_t product = 1;
-    for (const std::size_t size : tensor.shape) product *= size;
-    return product;
-}
-
 std::string take(Texts& texts, const char* key) {
     auto node = texts.extract(key);
     return node.empty() ? std::string() : std::move(node.mapped());
@@ -101,11 +95,11 @@ int check_format(const Texts& texts) {
 }
 
 void check_values(const TensorRef& tensor) {
-    const std::vector<float>& values = *tensor.data;
+    const Tensor values = tensor.data;
     if (tensor.optional && values.empty()) return;
-    if (values.size() != elements(tensor)) {
+    if (values.size() != tensor.elements()) {
         throw Error("tensor " + printable(tensor.name) + " has " + std::to_string(values.size()) + " values; its shape " +
-                    shape_text(tensor.shape) + " needs " + std::to_string(elements(tensor)));
+                    shape_text(tensor.shape) + " needs " + std::to_string(tensor.elements()));
     }
     const bool is_a_log = tensor.name.ends_with(".A_log");
     for (std::size_t i = 0; i < values.size(); ++i) {

@@ -123,7 +123,7 @@ void check_layout(std::vector<TensorView>& tensors, std::span<const std::byte> d
 }
 
 template <class Element, class Convert>
-void convert_all(std::span<const std::byte> bytes, std::vector<float>& values, Convert convert) {
+void convert_all(std::span<const std::byte> bytes, std::span<float> values, Convert convert) {
     for (std::size_t i = 0; i < values.size(); ++i) {
         Element element;
         std::memcpy(&element, bytes.data() + i * sizeof element, sizeof element);
@@ -136,7 +136,7 @@ void append_values(std::vector<std::byte>& out, const TensorRef& tensor, TensorT
         const auto* bytes = reinterpret_cast<const std::byte*>(&element);
         out.insert(out.end(), bytes, bytes + sizeof element);
     };
-    for (const float value : *tensor.data) {
+    for (const float value : tensor.data) {
         const std::uint16_t half = type == TensorType::f16 ? float_to_f16(value) : float_to_bf16(value);
         const float stored = type == TensorType::f32 ? value : type == TensorType::f16 ? f16_to_float(half) : bf16_to_float(half);
         if (values == Values::finite && !std::isfinite(stored)) {
@@ -195,35 +195,17 @@ Safetensors parse_safetensors(std::span<const std::byte> bytes) {
     return file;
 }
 
-std::vector<float> values_of(const TensorView& tensor, Values allowed) {
-    std::vector<float> values(tensor.bytes.size() / entry_of(tensor.type).bytes);
+void read_values(const TensorView& tensor, std::span<float> to, Values allowed) {
     switch (tensor.type) {
-    case TensorType::f32: convert_all<float>(tensor.bytes, values, [](float v) { return v; }); break;
-    case TensorType::f16: convert_all<std::uint16_t>(tensor.bytes, values, f16_to_float); break;
-    case TensorType::bf16: convert_all<std::uint16_t>(tensor.bytes, values, bf16_to_float); break;
+    case TensorType::f32: convert_all<float>(tensor.bytes, to, [](float v) { return v; }); break;
+    case TensorType::f16: convert_all<std::uint16_t>(tensor.bytes, to, f16_to_float); break;
+    case TensorType::bf16: convert_all<std::uint16_t>(tensor.bytes, to, bf16_to_float); break;
     }
-    if (allowed == Values::any) return values;
-    const auto bad = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
-    if (bad != values.end()) {
-        throw Error("tensor " + printable(tensor.name) + " holds a value that is not finite, at index " +
-                    std::to_string(bad - values.begin()));
+    if (allowed == Values::any) return;
+    const auto bad = std::find_if(to.begin(), to.end(), [](float v) { return !std::isfinite(v); });
+    if (bad != to.end()) {
+        throw Error("tensor " + printable(tensor.name) + " holds a value that is not finite, at index " + std::to_string(bad - to.begin()));
     }
-    return values;
-}
-
-void take_tensor(const TensorRef& wanted, TensorMap& found) {
-    const auto entry = found.find(wanted.name);
-    if (entry == found.end()) {
-        if (!wanted.optional) throw Error("tensor " + printable(wanted.name) + " is missing");
-        return;
-    }
-    const TensorView& tensor = entry->second;
-    if (tensor.shape != wanted.shape) {
-        throw Error("tensor " + printable(wanted.name) + " has shape " + shape_text(tensor.shape) + "; the config asks for " +
-                    shape_text(wanted.shape));
-    }
-    *wanted.data = values_of(tensor);
-    found.erase(entry);
 }
 
 std::vector<std::byte> write_safetensors(const std::map<std::string, std::string>& metadata, std::span<const TensorRef> tensors,
@@ -232,7 +214,7 @@ std::vector<std::byte> write_safetensors(const std::map<std::string, std::string
     header["__metadata__"] = metadata;
     std::vector<std::byte> data;
     for (const TensorRef& tensor : tensors) {
-        if (tensor.optional && tensor.data->empty()) continue;
+        if (tensor.optional && tensor.data.empty()) continue;
         const std::size_t begin = data.size();
         append_values(data, tensor, type, values);
         header[tensor.name] = {{"dtype", entry_of(type).name}, {"shape", tensor.shape}, {"data_offsets", {begin, data.size()}}};

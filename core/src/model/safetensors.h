@@ -37,14 +37,10 @@ Safetensors parse_safetensors(std::span<const std::byte> bytes);
 /// Whether infinity and NaN, which a model must not have, are an Error; a training that diverged has them.
 enum class Values { finite, any };
 
-/// The values as float; throws Error naming the tensor at the first that `values` does not allow.
-std::vector<float> values_of(const TensorView& tensor, Values values = Values::finite);
+/// The values as float, as many as the tensor has; throws Error naming it at the first that `values` does not allow.
+void read_values(const TensorView& tensor, std::span<float> to, Values values = Values::finite);
 
 using TensorMap = std::map<std::string, TensorView>;
-
-/// Moves the values of the tensor named `wanted.name` out of `found`. Throws Error naming it when it is missing (unless
-/// optional), has another shape or holds a value that is not finite.
-void take_tensor(const TensorRef& wanted, TensorMap& found);
 
 /// A whole file, as bytes. Throws Error naming the tensor if a value, as `type` has it, is not one that `values` allows.
 std::vector<std::byte> write_safetensors(const std::map<std::string, std::string>& metadata, std::span<const TensorRef> tensors,

@@ -19,8 +19,7 @@ double silu(double x) noexcept { return x / (1.0 + std::exp(-x)); }
 double softplus(double x) noexcept { return x > 30.0 ? x : std::log1p(std::exp(x)); }
 
 /// Row `row` of `weight` (rows as long as `input`) times `input`, plus the bias where there is one.
-double affine(const std::vector<float>& weight, const std::vector<float>& bias, std::size_t row,
-              std::span<const double> input) noexcept {
+double affine(Tensor weight, Tensor bias, std::size_t row, std::span<const double> input) noexcept {
     double sum = bias.empty() ? 0.0 : bias[row];
     for (std::size_t i = 0; i < input.size(); ++i) sum += weight[row * input.size() + i] * input[i];
     return sum;

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "model/tensors.h"
 
+#include "serpent/errors.h"
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+#include <utility>
+
 namespace serpent {
 
 namespace {
@@ -8,6 +15,52 @@ namespace {
 template <class T>
 T of_layer(const std::vector<T>& values, int l) {
     return values[static_cast<std::size_t>(l) % values.size()];
+}
+
+std::vector<TensorRef> refs(const std::vector<TensorPlace>& places) {
+    std::vector<TensorRef> list;
+    for (const TensorPlace& place : places) list.push_back(place.ref());
+    return list;
+}
+
+template <class Config, class Weights>
+void lay_out_all(const Config& config, Weights& weights, const TensorChoice& has) {
+    Weights before = std::exchange(weights, {});
+    const std::vector<TensorRef> from = refs(tensor_places(config, before));
+    const std::vector<TensorPlace> to = tensor_places(config, weights);
+    std::vector<std::size_t> sizes;
+    for (const TensorRef& t : from) sizes.push_back(!t.optional || !has || has(t) ? t.elements() : 0);
+    weights.values.resize(std::reduce(sizes.begin(), sizes.end()));
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < to.size(); begin += sizes[i++]) {
+        if (sizes[i] == 0) continue;
+        *to[i].at = Tensor(weights.values).subspan(begin, sizes[i]);
+        std::copy_n(from[i].data.begin(), std::min(from[i].data.size(), sizes[i]), to[i].at->begin());
+    }
+}
+
+void check_found(const TensorRef& wanted, const TensorMap& found) {
+    const auto entry = found.find(wanted.name);
+    if (entry == found.end()) {
+        if (!wanted.optional) throw Error("tensor " + printable(wanted.name) + " is missing");
+    } else if (entry->second.shape != wanted.shape) {
+        throw Error("tensor " + printable(wanted.name) + " has shape " + shape_text(entry->second.shape) + "; the config asks for " +
+                    shape_text(wanted.shape));
+    }
+}
+
+template <class Config, class Weights>
+void take_all(const Config& config, TensorMap& found, Weights& weights, const TensorChoice& own) {
+    const auto from_file = [&](const TensorRef& t) { return !own || !own(t); };
+    for (const TensorPlace& place : tensor_places(config, weights))
+        if (from_file(place.ref())) check_found(place.ref(), found);
+    lay_out(config, weights, [&](const TensorRef& t) { return found.contains(t.name); });
+    for (const TensorRef& t : tensors(config, weights)) {
+        if (t.data.empty() || !from_file(t)) continue;
+        const auto entry = found.find(t.name);
+        read_values(entry->second, t.data);
+        found.erase(entry);
+    }
 }
 
 } // namespace
@@ -29,7 +82,7 @@ bool ModelConfig::all_blocks(BlockKind wanted) const noexcept {
     return true;
 }
 
-void add_layer(const kernels::BlockShape& shape, const std::string& prefix, LayerWeights& weights, std::vector<TensorRef>& list) {
+void add_layer(const kernels::BlockShape& shape, const std::string& prefix, LayerWeights& weights, std::vector<TensorPlace>& list) {
     for (const kernels::BlockTensor& tensor : kernels::block_tensors(shape.kind)) {
         if (tensor.decay_class == kernels::DecayClass::film && shape.film_hidden == 0) continue;
         std::vector<std::size_t> sizes;
@@ -39,12 +92,16 @@ void add_layer(const kernels::BlockShape& shape, const std::string& prefix, Laye
     }
 }
 
-std::vector<TensorRef> tensors(const ModelConfig& config, Weights& weights) {
+std::size_t TensorRef::elements() const noexcept {
+    return std::accumulate(shape.begin(), shape.end(), std::size_t{1}, std::multiplies<>());
+}
+
+std::vector<TensorPlace> tensor_places(const ModelConfig& config, ModelTensors& weights) {
     using kernels::DecayClass;
     const auto size = [](int value) { return static_cast<std::size_t>(value); };
     const std::size_t channels = size(config.channels), d_model = size(config.d_model), layers = size(config.n_layers);
-    if (weights.layers.size() != layers) weights.layers.resize(layers);
-    std::vector<TensorRef> list = {
+    weights.layers.resize(layers);
+    std::vector<TensorPlace> list = {
         {"encoder.weight", {d_model, channels}, &weights.encoder_weight, false, DecayClass::matrix},
         {"encoder.bias", {d_model}, &weights.encoder_bias},
     };
@@ -63,6 +120,30 @@ std::vector<TensorRef> tensors(const ModelConfig& config, Weights& weights) {
     return list;
 }
 
+std::vector<TensorRef> tensors(const ModelConfig& config, const ModelTensors& weights) {
+    if (weights.layers.size() != static_cast<std::size_t>(config.n_layers))
+        throw Error("the model has weights for " + std::to_string(weights.layers.size()) + " layers, \"n_layers\" is " +
+                    std::to_string(config.n_layers));
+    return refs(tensor_places(config, const_cast<ModelTensors&>(weights)));  // with these layers it writes nothing
+}
+
+std::vector<TensorRef> tensors(const GeneratorConfig& config, const GeneratorTensors& weights) {
+    bool fits = weights.tiers.size() == config.tiers.size();
+    for (std::size_t k = 0; fits && k < weights.tiers.size(); ++k)
+        fits = weights.tiers[k].stack.layers.size() == static_cast<std::size_t>(config.tiers[k].stack.n_layers) &&
+               weights.tiers[k].conditions.size() == config.conditions.size();
+    if (!fits) throw Error("the generator's weights have not the tiers, layers and conditions of its config");
+    return refs(tensor_places(config, const_cast<GeneratorTensors&>(weights)));
+}
+
+void lay_out(const ModelConfig& config, Weights& weights, const TensorChoice& has) { lay_out_all(config, weights, has); }
+void lay_out(const GeneratorConfig& config, GeneratorWeights& weights, const TensorChoice& has) { lay_out_all(config, weights, has); }
+
+void take_tensors(const ModelConfig& config, TensorMap& found, Weights& weights, const TensorChoice& own) {
+    take_all(config, found, weights, own);
+}
+void take_tensors(const GeneratorConfig& config, TensorMap& found, GeneratorWeights& weights) { take_all(config, found, weights, {}); }
+
 kernels::ModelShape model_shape(const ModelConfig& config) {
     kernels::ModelShape shape;
     shape.channels = config.channels;
@@ -73,18 +154,10 @@ kernels::ModelShape model_shape(const ModelConfig& config) {
 }
 
 kernels::WeightPointers weight_pointers(const Weights& weights) {
-    const auto pointer = [](const std::vector<float>& tensor) { return tensor.empty() ? nullptr : tensor.data(); };
+    const auto pointer = [](Tensor tensor) -> const float* { return tensor.data(); };
     kernels::WeightPointers to;
-    to.encoder_weight = pointer(weights.encoder_weight), to.encoder_bias = pointer(weights.encoder_bias);
-    to.norm_f = pointer(weights.norm_f), to.skip = pointer(weights.skip);
-    to.decoder_weight = pointer(weights.decoder_weight), to.decoder_bias = pointer(weights.decoder_bias);
-    to.film_hidden_weight = pointer(weights.film_hidden_weight), to.film_hidden_bias = pointer(weights.film_hidden_bias);
-    to.fir_in = pointer(weights.fir_in), to.fir_out = pointer(weights.fir_out);
-    for (const LayerWeights& layer : weights.layers) {
-        auto& pointers = to.layers.emplace_back();
-        for (std::size_t i = 0; i < std::size(LayerWeights::members); ++i)
-            pointers.*std::remove_reference_t<decltype(pointers)>::members[i] = pointer(layer.*LayerWeights::members[i]);
-    }
+    kernels::map_fields<kernels::EndFields>(weights, to, pointer);
+    for (const LayerWeights& layer : weights.layers) kernels::map_fields<kernels::BlockFields>(layer, to.layers.emplace_back(), pointer);
     return to;
 }
 

@@ -84,7 +84,7 @@ private:
     void halo(int l, Group& g, int steps) const;
     void join_halos(int l, int used);
     void join_states(int l, int steps, int used);
-    void filter(const std::vector<float>& weight, std::vector<float>& history, const float* const* in, float* const* out, std::size_t n);
+    void filter(std::span<const float> weight, std::vector<float>& history, const float* const* in, float* const* out, std::size_t n);
     void process_unfiltered(const float* const* in, float* const* out, std::size_t n);
     int history(int l) const { return lanes.block(l).history(); }
     std::size_t conv_begin(int l) const;  // in State::conv
@@ -113,7 +113,7 @@ std::size_t CpuEngine::conv_begin(int l) const {
 }
 
 /// In parts over the workers, each of which reads what lies before it. in may be out.
-void CpuEngine::filter(const std::vector<float>& weight, std::vector<float>& history, const float* const* in, float* const* out, std::size_t n) {
+void CpuEngine::filter(std::span<const float> weight, std::vector<float>& history, const float* const* in, float* const* out, std::size_t n) {
     const std::size_t channels = size(model->config.channels), taps = weight.size() / channels, padded = kernels::fir_padded(taps);
     const kernels::FirOps& ops = kernels::fir_ops_for(required_isa(options.isa));
     LaneBuffer packed(padded), heard(padded - 1 + n);

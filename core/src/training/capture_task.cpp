@@ -48,8 +48,8 @@ void CaptureTask::make_groups() {
     for (int g = 0; g < count; ++g) groups_.emplace_back(model_, state.net.weights, sampler_.longest_segment());
     for (const TensorRef& t : tensors(state.net.config, state.net.weights)) {
         std::vector<GradientPlace> places;
-        for (SegmentGradient& group : groups_) places.push_back({group.gradients().of(*t.data), true});
-        sum_.add(t.data->size(), std::move(places));
+        for (SegmentGradient& group : groups_) places.push_back({group.gradients().of(t.data), true});
+        sum_.add(t.data.size(), std::move(places));
     }
 }
 
@@ -84,8 +84,8 @@ TrainerState CaptureTask::snapshot() const {
 
 void CaptureTask::schedule_changed() { sampler_ = SegmentSampler(*data_, state.options.schedule, state.options.seed); }
 
-TrainedTensors CaptureTask::trained() {
-    return trained_tensors(state.net.config, state.net.weights, state.average, state.m, state.v,
+TrainedWeights CaptureTask::trained() {
+    return trained_weights(state.net.config, state.net.weights, state.average, state.m, state.v,
                            [&](const TensorRef& t) { return weight_decay_of(state.options.schedule, t); });
 }
 

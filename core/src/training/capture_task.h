@@ -28,7 +28,7 @@ public:
     TrainerState snapshot() const;
 
     LoopSchedule schedule() const override { return loop_schedule(state.options.schedule); }
-    TrainedTensors trained() override;
+    TrainedWeights trained() override;
     void gradient(std::vector<float>& gradient, LossSum& loss) override;
     Validation validate(double train_loss) override;
     void keep_best() override { state.best = state.average; }

@@ -25,24 +25,23 @@ constexpr LoopNames names{"best_valid_esr", "loss_sum", "loss_count", "train_los
 
 using PlayedSizes = std::vector<std::array<std::size_t, std::size(state_parts)>>;  ///< floats of every take and part of its states
 
-/// Weights of several kinds under prefixed names; lanes and played states as flat tensors.
-std::vector<TensorRef> all_tensors(TrainerState& s, const PlayedSizes& played) {
-    std::vector<TensorRef> list = weight_sets(s.net.config, s.net.weights, s.average, s.m, s.v, s.best);
+/// visit(name, size, values) for all that lanes and played states consist of.
+template <class Visit>
+void each_state(TrainerState& s, const PlayedSizes& played, const Visit& visit) {
     const State one = zero_state(s.net.config);
     for (std::size_t lane = 0; lane < s.lane_states.size(); ++lane) {
         const std::string prefix = "lane." + std::to_string(lane) + ".";
         for (const StatePart& part : state_parts)
             if (const std::size_t floats = (one.*part.values).size(); floats > 0 || part.always)
-                list.push_back({prefix + part.name, {floats}, &(s.lane_states[lane].*part.values)});
-        list.push_back({prefix + "error", {static_cast<std::size_t>(s.net.config.channels)}, &s.lane_errors[lane]});
+                visit(prefix + part.name, floats, s.lane_states[lane].*part.values);
+        visit(prefix + "error", static_cast<std::size_t>(s.net.config.channels), s.lane_errors[lane]);
     }
     for (std::size_t k = 0; k < s.played.takes.size(); ++k) {
         const std::string prefix = "played." + std::to_string(k) + ".";
         for (std::size_t i = 0; i < std::size(state_parts); ++i)
             if (played[k][i] > 0 || state_parts[i].always)
-                list.push_back({prefix + state_parts[i].name, {played[k][i]}, &(s.played.takes[k].*state_parts[i].values)});
+                visit(prefix + state_parts[i].name, played[k][i], s.played.takes[k].*state_parts[i].values);
     }
-    return list;
 }
 
 PlayedSizes played_sizes(const TrainerState& s) {
@@ -112,14 +111,21 @@ std::uint64_t fingerprint(const TrainingSet& data) {
 
 std::vector<std::byte> checkpoint_bytes(const TrainerState& state) {
     TrainerState copy = state;
-    return file_bytes(format, progress_json(copy), all_tensors(copy, played_sizes(copy)));
+    std::vector<TensorRef> list;
+    each_weights(copy, copy.net.weights,
+                 [&](const char* prefix, const Weights& weights) { add_tensors(copy.net.config, prefix, weights, list); });
+    each_state(copy, played_sizes(copy), [&](const std::string& name, std::size_t size, std::vector<float>& values) {
+        list.push_back({name, {size}, values});
+    });
+    return file_bytes(format, progress_json(copy), list);
 }
 
 TrainerState parse_checkpoint(std::span<const std::byte> bytes) {
     const File file(bytes, format);
     TrainerState s;
     const PlayedSizes played = read_progress(file.progress(), s);
-    for (const TensorRef& t : all_tensors(s, played)) file.take(t);
+    each_weights(s, s.net.weights, [&](const char* prefix, Weights& weights) { file.take(s.net.config, prefix, weights); });
+    each_state(s, played, [&](const std::string& name, std::size_t size, std::vector<float>& values) { file.take(name, size, values); });
     return s;
 }
 
@@ -163,8 +169,8 @@ Model export_model(const TrainerState& state, const Weights& weights) {
     model.config = state.net.config;
     model.config.output_peak = state.output_peak;
     model.weights = weights;
-    const auto scale = [](std::vector<float>& v, double factor) {
-        for (float& x : v) x = static_cast<float>(x * factor);
+    const auto scale = [](Tensor tensor, double factor) {
+        for (float& x : tensor) x = static_cast<float>(x * factor);
     };
     scale(model.weights.encoder_weight, 1 / state.scale.dry);
     scale(model.weights.decoder_weight, state.scale.wet);

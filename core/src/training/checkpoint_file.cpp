@@ -24,11 +24,16 @@ File::File(std::span<const std::byte> bytes, const Format& format) {
     for (TensorView& tensor : file.tensors) tensors_.emplace(tensor.name, tensor);
 }
 
-void File::take(const TensorRef& wanted) const {
-    const auto found = tensors_.find(wanted.name);
-    if (found == tensors_.end() || found->second.shape != wanted.shape)
-        throw Error("its tensor " + wanted.name + " is missing or has the wrong shape");
-    *wanted.data = values_of(found->second, Values::any);
+const TensorView& File::found(const std::string& name, const std::vector<std::size_t>& shape) const {
+    const auto entry = tensors_.find(name);
+    if (entry == tensors_.end() || entry->second.shape != shape) throw Error("its tensor " + name + " is missing or has the wrong shape");
+    return entry->second;
+}
+
+void File::take(const std::string& name, std::size_t size, std::vector<float>& values) const {
+    const TensorView& tensor = found(name, {size});
+    values.resize(size);
+    read_values(tensor, values, Values::any);
 }
 
 std::vector<std::byte> file_bytes(const Format& format, const json& progress, std::span<const TensorRef> tensors) {

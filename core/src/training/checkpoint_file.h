@@ -3,7 +3,7 @@
 // else as JSON in its metadata. Readers trust nothing in it, since disks and other programs damage files.
 #pragma once
 
-#include "model/safetensors.h"
+#include "model/tensors.h"
 
 #include <nlohmann/json.hpp>
 
@@ -27,11 +27,20 @@ public:
     File(std::span<const std::byte> bytes, const Format& format);
 
     const nlohmann::json& progress() const noexcept { return progress_; }
-    /// Fills `*wanted.data`, whatever its size is now; its values may be infinite or NaN. Throws Error when the tensor is missing
-    /// or has another shape: memory is only taken for what the file holds.
-    void take(const TensorRef& wanted) const;
+    // Values may be infinite or NaN. Throws Error when a tensor is missing or has another shape: memory is only taken for what the
+    // file holds.
+    void take(const std::string& name, std::size_t size, std::vector<float>& values) const;
+    /// All tensors of a model, under their names behind `prefix`.
+    template <class Config, class Weights>
+    void take(const Config& config, const std::string& prefix, Weights& weights) const {
+        for (const TensorPlace& t : tensor_places(config, weights)) (void)found(prefix + t.name, t.shape);
+        lay_out(config, weights);
+        for (const TensorRef& t : tensors(config, weights)) read_values(found(prefix + t.name, t.shape), t.data, Values::any);
+    }
 
 private:
+    const TensorView& found(const std::string& name, const std::vector<std::size_t>& shape) const;
+
     TensorMap tensors_;
     nlohmann::json progress_;
 };

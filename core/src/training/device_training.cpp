@@ -35,7 +35,7 @@ kernels::StatePointers<float> pointers(State& s) { return {s.conv.data(), s.h.da
 std::vector<float> flat_decay(TrainerState& s) {
     std::vector<float> decay;
     for (const TensorRef& t : tensors(s.net.config, s.net.weights))
-        decay.insert(decay.end(), t.data->size(), static_cast<float>(weight_decay_of(s.options.schedule, t)));
+        decay.insert(decay.end(), t.data.size(), static_cast<float>(weight_decay_of(s.options.schedule, t)));
     return decay;
 }
 
@@ -85,16 +85,15 @@ void DeviceTraining::update(TrainerState& s, const SegmentSampler& sampler, int 
 }
 
 void DeviceTraining::send_weights(TrainerState& s) {
-    const ModelConfig& c = s.net.config;
-    trainer_.set_vectors({flat_parameters(c, s.net.weights), flat_parameters(c, s.average), flat_parameters(c, s.m), flat_parameters(c, s.v)});
+    trainer_.set_vectors({s.net.weights.values, s.average.values, s.m.values, s.v.values});
 }
 
 void DeviceTraining::fetch_weights(TrainerState& s) const {
     const kernels::DeviceTrainVectors v = trainer_.vectors();
-    set_flat_parameters(s.net.config, v.weights.data(), s.net.weights);
-    set_flat_parameters(s.net.config, v.average.data(), s.average);
-    set_flat_parameters(s.net.config, v.m.data(), s.m);
-    set_flat_parameters(s.net.config, v.v.data(), s.v);
+    std::ranges::copy(v.weights, s.net.weights.values.begin());
+    std::ranges::copy(v.average, s.average.values.begin());
+    std::ranges::copy(v.m, s.m.values.begin());
+    std::ranges::copy(v.v, s.v.values.begin());
 }
 
 void DeviceTraining::collect_lanes(TrainerState& into) const {

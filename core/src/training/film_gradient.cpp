@@ -7,14 +7,14 @@
 
 namespace serpent {
 
-FilmGradient::FilmGradient(Model& net) : net_(net) {
+FilmGradient::FilmGradient(const Model& net) : net_(net) {
     std::size_t at = 0;
     for (const TensorRef& t : tensors(net.config, net.weights)) {
-        if (t.data == &net.weights.film_hidden_weight) hidden_weight_ = at;
-        if (t.data == &net.weights.film_hidden_bias) hidden_bias_ = at;
+        if (t.name == "film.hidden.weight") hidden_weight_ = at;
+        if (t.name == "film.hidden.bias") hidden_bias_ = at;
         if (t.name.ends_with(".film.weight")) layer_weight_.push_back(at);
         if (t.name.ends_with(".film.bias")) layer_bias_.push_back(at);
-        at += t.data->size();
+        at += t.data.size();
     }
 }
 

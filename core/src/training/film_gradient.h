@@ -10,7 +10,7 @@ namespace serpent {
 /// Back-propagation from the FiLM coefficients of one lane through the small network of the controls.
 class FilmGradient {
 public:
-    explicit FilmGradient(Model& net);
+    explicit FilmGradient(const Model& net);
 
     /// Adds to `gradient`, flat in the order of tensors().
     void add(const lanes::LaneFilmGradients& coefficients, int lane, std::span<const float> controls,

@@ -18,7 +18,7 @@ std::size_t size(int a) { return static_cast<std::size_t>(a); }
 
 struct Source {
     std::uint64_t seed, stream = 0;
-    void uniform(std::vector<float>& v, double bound) {
+    void uniform(Tensor v, double bound) {
         ++stream;
         for (std::size_t i = 0; i < v.size(); ++i)
             v[i] = static_cast<float>(bound * (2.0 * random_uniform(seed, stream, i) - 1.0));
@@ -59,7 +59,7 @@ void set_oscillators(const kernels::BlockShape& b, Source& source, LayerWeights&
 }
 
 /// A filter that passes on what it hears, `delay` samples late.
-void set_filter(std::vector<float>& taps, int channels, int delay) {
+void set_filter(Tensor taps, int channels, int delay) {
     const std::size_t length = taps.size() / size(channels);
     for (std::size_t c = 0; c < size(channels) && length > 0; ++c) taps[c * length + std::min(size(delay), length - 1)] = 1.0f;
 }
@@ -70,11 +70,7 @@ Weights initial_weights(const ModelConfig& c, const TrainSchedule& schedule, std
     if (schedule.start != "grid" && schedule.start != "slow")
         throw Error("The schedule's start is \"" + schedule.start + "\"; it is \"grid\" or \"slow\".");
     Weights weights;
-    for (const TensorRef& t : tensors(c, weights)) {
-        std::size_t count = 1;
-        for (const std::size_t n : t.shape) count *= n;
-        t.data->assign(count, 0.0f);
-    }
+    lay_out(c, weights);
     Source source{seed};
     source.uniform(weights.encoder_weight, 1.0);
     source.uniform(weights.encoder_bias, 1.0);

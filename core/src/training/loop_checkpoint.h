@@ -51,17 +51,18 @@ void read_common(const nlohmann::json& j, const LoopNames& names, State& s) {
     s.data_fingerprint = bits_of(j.at("data_fingerprint"), "fingerprint");
 }
 
-/// The weights in training, their average, AdamW's moments and the best average, under prefixed names.
+/// visit(prefix of names, weights) for the weights in training (`net`), their average, AdamW's moments and the best average.
+template <class State, class Weights, class Visit>
+void each_weights(State& s, Weights& net, const Visit& visit) {
+    visit("net.", net), visit("average.", s.average), visit("m.", s.m), visit("v.", s.v), visit("best.", s.best);
+}
+
 template <class Config, class Weights>
-std::vector<TensorRef> weight_sets(const Config& config, Weights& net, Weights& average, Weights& m, Weights& v, Weights& best) {
-    std::vector<TensorRef> list;
-    const std::pair<const char*, Weights*> sets[] = {{"net.", &net}, {"average.", &average}, {"m.", &m}, {"v.", &v}, {"best.", &best}};
-    for (const auto& [prefix, weights] : sets)
-        for (TensorRef t : tensors(config, *weights)) {
-            t.name = prefix + t.name;
-            list.push_back(std::move(t));
-        }
-    return list;
+void add_tensors(const Config& config, const std::string& prefix, const Weights& weights, std::vector<TensorRef>& list) {
+    for (TensorRef& t : tensors(config, weights)) {
+        t.name.insert(0, prefix);
+        list.push_back(std::move(t));
+    }
 }
 
 } // namespace serpent::checkpoint

@@ -10,20 +10,9 @@ namespace serpent {
 /// Of a decay's logarithm, from that of the decay.
 void Optimiser::find_weight_gradients(std::vector<float>& gradient) const {
     std::size_t at = 0;
-    for (const TensorRef& t : tensors_.weights) {
-        if (t.transform == kernels::Transform::decay)
-            for (std::size_t i = 0; i < t.data->size(); ++i) gradient[at + i] *= -std::exp((*t.data)[i]);
-        at += t.data->size();
-    }
-}
-
-void Optimiser::update_tensor(std::size_t i, const float* gradient, const UpdateRates& rates) {
-    std::vector<float>& w = *tensors_.weights[i].data;
-    std::vector<float>& average = *tensors_.average[i].data;
-    equations::adamw<float>(w.size(), {rates.rate, 0.9, 0.99, 1e-8, tensors_.weight_decay[i]}, static_cast<long>(rates.number), gradient,
-                            w.data(), tensors_.m[i].data->data(), tensors_.v[i].data->data());
-    const float keep = rates.average_keep;
-    for (std::size_t j = 0; j < w.size(); ++j) average[j] = keep * average[j] + (1 - keep) * w[j];
+    for (const TrainedWeights::Part& tensor : trained_.tensors)
+        for (const std::size_t end = at + tensor.size; at < end; ++at)
+            if (tensor.transform == kernels::Transform::decay) gradient[at] *= -std::exp(trained_.weights[at]);
 }
 
 bool Optimiser::update(std::vector<float>& gradient, const UpdateRates& rates, Workers& workers) {
@@ -35,13 +24,18 @@ bool Optimiser::update(std::vector<float>& gradient, const UpdateRates& rates, W
     if (norm > rates.clip)
         for (float& g : gradient) g *= static_cast<float>(rates.clip / norm);
     workers.run([&](int thread) {
+        const TrainedWeights& t = trained_;
+        const auto count = static_cast<std::size_t>(workers.count()), index = static_cast<std::size_t>(thread);
         std::size_t at = 0;
-        for (std::size_t i = 0; i < tensors_.weights.size(); ++i) {
-            if (i % static_cast<std::size_t>(workers.count()) == static_cast<std::size_t>(thread))
-                update_tensor(i, gradient.data() + at, rates);
-            at += tensors_.weights[i].data->size();
-        }
+        for (std::size_t i = 0; i < t.tensors.size(); at += t.tensors[i++].size)
+            if (i % count == index)
+                equations::adamw<float>(t.tensors[i].size, {rates.rate, 0.9, 0.99, 1e-8, t.tensors[i].decay},
+                                        static_cast<long>(rates.number), gradient.data() + at, t.weights.data() + at, t.m.data() + at,
+                                        t.v.data() + at);
     });
+    const float keep = rates.average_keep;
+    for (std::size_t i = 0; i < gradient.size(); ++i)
+        trained_.average[i] = keep * trained_.average[i] + (1 - keep) * trained_.weights[i];
     return true;
 }
 

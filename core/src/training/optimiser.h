@@ -1,26 +1,32 @@
 // SPDX-License-Identifier: MIT
-// AdamW with clipping and averaged weights, for any list of tensors.
+// AdamW with clipping and averaged weights, for the tensors of any model.
 #pragma once
 
 #include "lanes/workers.h"
 #include "serpent/model.h"
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace serpent {
 
-/// The same tensors in the same order: being trained, their moving average and AdamW's moments; and AdamW's decay of each.
-struct TrainedTensors {
-    std::vector<TensorRef> weights, average, m, v;
-    std::vector<double> weight_decay;
+/// The same values in the same order: being trained, their moving average and AdamW's moments; and the tensors that they are.
+struct TrainedWeights {
+    struct Part {
+        std::size_t size;
+        kernels::Transform transform;
+        double decay;  ///< AdamW's
+    };
+    std::span<float> weights, average, m, v;
+    std::vector<Part> tensors;
 };
 
 /// `decay_of(tensor)`: as above.
 template <class Config, class Weights, class DecayOf>
-TrainedTensors trained_tensors(const Config& config, Weights& net, Weights& average, Weights& m, Weights& v, const DecayOf& decay_of) {
-    TrainedTensors t{tensors(config, net), tensors(config, average), tensors(config, m), tensors(config, v), {}};
-    for (const TensorRef& tensor : t.weights) t.weight_decay.push_back(decay_of(tensor));
+TrainedWeights trained_weights(const Config& config, Weights& net, Weights& average, Weights& m, Weights& v, const DecayOf& decay_of) {
+    TrainedWeights t{net.values, average.values, m.values, v.values, {}};
+    for (const TensorRef& tensor : tensors(config, net)) t.tensors.push_back({tensor.data.size(), tensor.transform, decay_of(tensor)});
     return t;
 }
 
@@ -34,18 +40,17 @@ struct UpdateRates {
 
 class Optimiser {
 public:
-    /// The tensors must stay where they are.
-    explicit Optimiser(TrainedTensors tensors) : tensors_(std::move(tensors)) {}
+    /// The values must stay where they are.
+    explicit Optimiser(TrainedWeights trained) : trained_(std::move(trained)) {}
 
-    /// One update by `gradient`, flat in the order of the tensors and, for those that stand for A = -exp(weight), that of A; it is
-    /// left clipped, of the weights. False when its norm is not finite: then nothing moves.
+    /// One update by `gradient`, in the order of the weights and, for those that stand for A = -exp(weight), that of A; it is left
+    /// clipped, of the weights. False when its norm is not finite: then nothing moves.
     bool update(std::vector<float>& gradient, const UpdateRates& rates, Workers& workers);
 
 private:
     void find_weight_gradients(std::vector<float>& gradient) const;
-    void update_tensor(std::size_t i, const float* gradient, const UpdateRates& rates);
 
-    TrainedTensors tensors_;
+    TrainedWeights trained_;
 };
 
 } // namespace serpent

@@ -15,7 +15,7 @@ std::size_t size(int a) { return static_cast<std::size_t>(a); }
 
 } // namespace
 
-SegmentGradient::SegmentGradient(const LaneModel& model, Weights& weights, int longest)
+SegmentGradient::SegmentGradient(const LaneModel& model, const ModelTensors& weights, int longest)
     : state(model.config()), in(lane_floats(size(longest) * size(model.config().channels))), target(in.size()),
       previous_error(lane_floats(size(model.config().channels))), model_(model), longest_(longest),
       sub_steps_(backward_sub_steps(model.config())), a_(model.config(), sub_steps_, sub_steps_, LaneActivations::Keep::nothing),
@@ -121,7 +121,7 @@ double SegmentGradient::score_spectrum(int steps, const SegmentLoss& loss) {
 
 void SegmentGradient::backward(int steps) {
     const ModelConfig& c = model_.config();
-    const Weights& w = model_.weights();
+    const ModelTensors& w = model_.weights();
     if (filter_out_.exists()) filter_out_.backward(steps, w.fir_out, dout_.data(), dplayed_.data(), gradients().of(w.fir_out));
     const float* const dout = filter_out_.exists() ? dplayed_.data() : dout_.data();
     std::fill(dh_.begin(), dh_.end(), 0.0f);

@@ -24,7 +24,7 @@ struct SegmentLoss {
 /// One segment of 16 lanes: forward, loss, backward. Holds the lanes' states and the gradient.
 class SegmentGradient {
 public:
-    SegmentGradient(const lanes::LaneModel& model, Weights& weights, int longest_segment);
+    SegmentGradient(const lanes::LaneModel& model, const ModelTensors& weights, int longest_segment);
     ~SegmentGradient();
     SegmentGradient(SegmentGradient&&) noexcept;
 

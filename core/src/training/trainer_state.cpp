@@ -10,16 +10,6 @@
 #include <cmath>
 
 namespace serpent {
-namespace {
-
-Weights zeros_like(const ModelConfig& config, Weights& weights) {
-    Weights zeros = weights;
-    for (const TensorRef& t : tensors(config, zeros)) std::fill(t.data->begin(), t.data->end(), 0.0f);
-    return zeros;
-}
-
-} // namespace
-
 TrainerState fresh_state(const TrainingSet& data, TrainOptions options) {
     check_training_set(data);
     check_schedule(options.schedule);
@@ -35,7 +25,8 @@ TrainerState fresh_state(const TrainingSet& data, TrainOptions options) {
     s.net.validate();
     s.scale = measure_scale(data);
     s.average = s.best = s.net.weights;
-    s.m = s.v = zeros_like(s.net.config, s.net.weights);
+    lay_out(s.net.config, s.m);
+    lay_out(s.net.config, s.v);
     s.runs.resize(static_cast<std::size_t>(s.options.schedule.lanes));
     s.data_fingerprint = fingerprint(data);
     return s;

@@ -42,8 +42,8 @@ public:
     virtual ~TrainingTask() = default;
 
     virtual LoopSchedule schedule() const = 0;
-    /// The tensors stay where they are as long as the task lives.
-    virtual TrainedTensors trained() = 0;
+    /// They stay where they are as long as the task lives.
+    virtual TrainedWeights trained() = 0;
     /// The gradient of the next update at the present weights, as Optimiser takes it; moves the lanes on and adds to the loss.
     virtual void gradient(std::vector<float>& gradient, LossSum& loss) = 0;
 

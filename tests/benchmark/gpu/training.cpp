@@ -16,7 +16,7 @@ double update_s(const ModelConfig& config, int sequences, int segment, int block
     Model model = test::random_model(config, true, 48000.0);
     const kernels::DeviceModelLayout layout = device_layout(model.config, model.weights);
     kernels::DeviceTrainer trainer(layout, sequences, segment, std::vector<float>(layout.parameters), {blocks_per_sequence});
-    const std::vector<float> weights = flat_parameters(model.config, model.weights), zeros(weights.size());
+    const std::vector<float> &weights = model.weights.values, zeros(weights.size());
     trainer.set_vectors({weights, weights, zeros, zeros});
     test::Random random(4);
     const std::size_t length = 48000 * 60;

@@ -75,7 +75,18 @@ template <class T>
 struct EndFields {
     T encoder_weight{}, encoder_bias{}, norm_f{}, decoder_weight{}, decoder_bias{}, skip{}, film_hidden_weight{}, film_hidden_bias{},
         fir_in{}, fir_out{};
+
+    static constexpr T EndFields::*members[] = {
+        &EndFields::encoder_weight, &EndFields::encoder_bias, &EndFields::norm_f, &EndFields::decoder_weight, &EndFields::decoder_bias,
+        &EndFields::skip, &EndFields::film_hidden_weight, &EndFields::film_hidden_bias, &EndFields::fir_in, &EndFields::fir_out};
 };
+
+/// to's fields are function(from's), whatever the two hold.
+template <template <class> class Fields, class From, class To, class Function>
+void map_fields(const Fields<From>& from, Fields<To>& to, const Function& function) {
+    for (std::size_t i = 0; i < std::size(Fields<From>::members); ++i)
+        to.*Fields<To>::members[i] = function(from.*Fields<From>::members[i]);
+}
 
 /// How weights become what the equations use: `decay` stands for A = -exp(weight).
 enum class Transform { none, decay };

@@ -73,6 +73,17 @@ std::vector<TensorPlace> tensor_places(const GeneratorConfig& config, GeneratorT
     return list;
 }
 
+std::vector<TensorRef> tensors(const GeneratorConfig& config, const GeneratorTensors& weights) {
+    bool fits = weights.tiers.size() == config.tiers.size();
+    for (std::size_t k = 0; fits && k < weights.tiers.size(); ++k)
+        fits = weights.tiers[k].stack.layers.size() == size(config.tiers[k].stack.n_layers) &&
+               weights.tiers[k].conditions.size() == config.conditions.size();
+    if (!fits) throw Error("the generator's weights have not the tiers, layers and conditions of its config");
+    return refs(tensor_places(config, const_cast<GeneratorTensors&>(weights)));  // with these lists it writes nothing
+}
+
+void lay_out(const GeneratorConfig& config, GeneratorWeights& weights, const TensorChoice& has) { lay_out_weights(config, weights, has); }
+
 GeneratorModel GeneratorModel::parse(std::span<const std::byte> bytes, std::string_view source) try {
     const Safetensors file = parse_safetensors(bytes);
     const int version = check_format(file.metadata);

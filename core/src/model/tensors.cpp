@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <functional>
 #include <numeric>
-#include <utility>
 
 namespace serpent {
 
@@ -15,52 +14,6 @@ namespace {
 template <class T>
 T of_layer(const std::vector<T>& values, int l) {
     return values[static_cast<std::size_t>(l) % values.size()];
-}
-
-std::vector<TensorRef> refs(const std::vector<TensorPlace>& places) {
-    std::vector<TensorRef> list;
-    for (const TensorPlace& place : places) list.push_back(place.ref());
-    return list;
-}
-
-template <class Config, class Weights>
-void lay_out_all(const Config& config, Weights& weights, const TensorChoice& has) {
-    Weights before = std::exchange(weights, {});
-    const std::vector<TensorRef> from = refs(tensor_places(config, before));
-    const std::vector<TensorPlace> to = tensor_places(config, weights);
-    std::vector<std::size_t> sizes;
-    for (const TensorRef& t : from) sizes.push_back(!t.optional || !has || has(t) ? t.elements() : 0);
-    weights.values.resize(std::reduce(sizes.begin(), sizes.end()));
-    std::size_t begin = 0;
-    for (std::size_t i = 0; i < to.size(); begin += sizes[i++]) {
-        if (sizes[i] == 0) continue;
-        *to[i].at = Tensor(weights.values).subspan(begin, sizes[i]);
-        std::copy_n(from[i].data.begin(), std::min(from[i].data.size(), sizes[i]), to[i].at->begin());
-    }
-}
-
-void check_found(const TensorRef& wanted, const TensorMap& found) {
-    const auto entry = found.find(wanted.name);
-    if (entry == found.end()) {
-        if (!wanted.optional) throw Error("tensor " + printable(wanted.name) + " is missing");
-    } else if (entry->second.shape != wanted.shape) {
-        throw Error("tensor " + printable(wanted.name) + " has shape " + shape_text(entry->second.shape) + "; the config asks for " +
-                    shape_text(wanted.shape));
-    }
-}
-
-template <class Config, class Weights>
-void take_all(const Config& config, TensorMap& found, Weights& weights, const TensorChoice& own) {
-    const auto from_file = [&](const TensorRef& t) { return !own || !own(t); };
-    for (const TensorPlace& place : tensor_places(config, weights))
-        if (from_file(place.ref())) check_found(place.ref(), found);
-    lay_out(config, weights, [&](const TensorRef& t) { return found.contains(t.name); });
-    for (const TensorRef& t : tensors(config, weights)) {
-        if (t.data.empty() || !from_file(t)) continue;
-        const auto entry = found.find(t.name);
-        read_values(entry->second, t.data);
-        found.erase(entry);
-    }
 }
 
 } // namespace
@@ -96,6 +49,25 @@ std::size_t TensorRef::elements() const noexcept {
     return std::accumulate(shape.begin(), shape.end(), std::size_t{1}, std::multiplies<>());
 }
 
+std::vector<TensorRef> refs(const std::vector<TensorPlace>& places) {
+    std::vector<TensorRef> list;
+    for (const TensorPlace& t : places) list.push_back({t.name, t.shape, *t.at, t.optional, t.decay_class, t.transform});
+    return list;
+}
+
+std::vector<float> place_all(const std::vector<TensorRef>& from, const std::vector<TensorPlace>& to, const TensorChoice& has) {
+    std::vector<std::size_t> sizes;
+    for (const TensorRef& t : from) sizes.push_back(!t.optional || !has || has(t) ? t.elements() : 0);
+    std::vector<float> values(std::reduce(sizes.begin(), sizes.end()));
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < to.size(); begin += sizes[i++]) {
+        if (sizes[i] == 0) continue;
+        *to[i].at = Tensor(values).subspan(begin, sizes[i]);
+        std::copy_n(from[i].data.begin(), std::min(from[i].data.size(), sizes[i]), to[i].at->begin());
+    }
+    return values;
+}
+
 std::vector<TensorPlace> tensor_places(const ModelConfig& config, ModelTensors& weights) {
     using kernels::DecayClass;
     const auto size = [](int value) { return static_cast<std::size_t>(value); };
@@ -127,22 +99,17 @@ std::vector<TensorRef> tensors(const ModelConfig& config, const ModelTensors& we
     return refs(tensor_places(config, const_cast<ModelTensors&>(weights)));  // with these layers it writes nothing
 }
 
-std::vector<TensorRef> tensors(const GeneratorConfig& config, const GeneratorTensors& weights) {
-    bool fits = weights.tiers.size() == config.tiers.size();
-    for (std::size_t k = 0; fits && k < weights.tiers.size(); ++k)
-        fits = weights.tiers[k].stack.layers.size() == static_cast<std::size_t>(config.tiers[k].stack.n_layers) &&
-               weights.tiers[k].conditions.size() == config.conditions.size();
-    if (!fits) throw Error("the generator's weights have not the tiers, layers and conditions of its config");
-    return refs(tensor_places(config, const_cast<GeneratorTensors&>(weights)));
-}
+void lay_out(const ModelConfig& config, Weights& weights, const TensorChoice& has) { lay_out_weights(config, weights, has); }
 
-void lay_out(const ModelConfig& config, Weights& weights, const TensorChoice& has) { lay_out_all(config, weights, has); }
-void lay_out(const GeneratorConfig& config, GeneratorWeights& weights, const TensorChoice& has) { lay_out_all(config, weights, has); }
-
-void take_tensors(const ModelConfig& config, TensorMap& found, Weights& weights, const TensorChoice& own) {
-    take_all(config, found, weights, own);
+void check_found(const TensorPlace& wanted, const TensorMap& found) {
+    const auto entry = found.find(wanted.name);
+    if (entry == found.end()) {
+        if (!wanted.optional) throw Error("tensor " + printable(wanted.name) + " is missing");
+    } else if (entry->second.shape != wanted.shape) {
+        throw Error("tensor " + printable(wanted.name) + " has shape " + shape_text(entry->second.shape) + "; the config asks for " +
+                    shape_text(wanted.shape));
+    }
 }
-void take_tensors(const GeneratorConfig& config, TensorMap& found, GeneratorWeights& weights) { take_all(config, found, weights, {}); }
 
 kernels::ModelShape model_shape(const ModelConfig& config) {
     kernels::ModelShape shape;

@@ -127,7 +127,7 @@ TEST_CASE("a gradient is clipped to its largest norm, and left alone below it", 
         CHECK(g[0] == Approx(3 * size * shrunk));
         CHECK(g[6] == Approx(4 * size * shrunk));
         CHECK(toy.s.m_w[0] == Approx(0.1f * 3 * size * shrunk));     // AdamW's moments are of the clipped one
-        CHECK(toy.s.v_bias[1] == Approx(0.01f * std::pow(4 * size * shrunk, 2)));
+        CHECK(toy.s.v_w[6] == Approx(0.01f * std::pow(4 * size * shrunk, 2)));
     }
 }
 

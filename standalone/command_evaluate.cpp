@@ -15,6 +15,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -34,7 +35,8 @@ constexpr const char* examples =
     "  serpent evaluate amp.safetensors dry.wav wet.wav --latency 212      the wet was recorded 212 samples late\n"
     "\n"
     "Recordings may differ in length; what both have is scored. There every sample counts, nothing is shifted (but by\n"
-    "--latency and --repair) or scaled, and the model starts from silence, as in a player. A recording that does not keep\n"
+    "--latency and --repair, and by the latency of the recordings that the model learned from, where these came as late)\n"
+    "or scaled, and the model starts from silence, as in a player. A recording that does not keep\n"
     "time, by drift or dropouts, is told, and so are a knob moved in mid-take and a delay or reverb left on. ESR is the energy\n"
     "of the error over that of the target: 0 is perfect, 1 is as bad as silence. Read it beside 'static gain', which is what\n"
     "turning a volume knob would reach. The envelope error tells how far the loudness is off, over 100 ms windows.\n";
@@ -43,7 +45,8 @@ struct Arguments {
     fs::path model, dry, wet, takes, report;
     std::vector<std::string> controls;
     std::string initial_state = "silence";
-    int threads = 0, latency_samples = 0;
+    std::optional<int> latency_samples;
+    int threads = 0;
     bool json = false, repair = false;
 };
 
@@ -59,13 +62,13 @@ struct Checked {
     std::vector<serpent::Stretch> stretches;
 };
 
-/// As `train` reads a pair; nothing is shifted but by --latency and --repair.
-Checked read_checked(const serpent::Take& take, const Arguments& a, int channels) {
+/// As `train` reads a pair; nothing is shifted but by the latency and --repair.
+Checked read_checked(const serpent::Take& take, const Arguments& a, int latency_samples, int channels) {
     std::vector<std::string> notes;
     Checked c{serpent::read_take(take.dry, take.wet, {.training = false, .channels = channels}, notes), {}};
     const int rate = c.take.dry.sample_rate;
-    serpent::TakeTiming timing = serpent::check_timing(c.take, a.latency_samples, a.repair, take.wet, notes);
-    const std::vector<std::ptrdiff_t> latencies(c.take.wet.channels.size(), a.latency_samples);
+    serpent::TakeTiming timing = serpent::check_timing(c.take, latency_samples, a.repair, take.wet, notes);
+    const std::vector<std::ptrdiff_t> latencies(c.take.wet.channels.size(), latency_samples);
     const std::size_t cut = serpent::align_take(c.take, latencies, take.dry, take.wet, notes);
     serpent::check_changes(c.take, cut, take.wet, notes);
     timing = serpent::without_begin(timing, cut);
@@ -108,16 +111,46 @@ void tell_misfit(const fs::path& wet, const std::vector<float>& target, std::vec
                   << latency_samples + *late << '\n';
 }
 
-/// Plays a take through the model; returns the mean of the channels' figures.
-serpent::Metrics score(const std::shared_ptr<const serpent::Model>& model, const serpent::Take& take,
-                       const Arguments& a, serpent::ReportPart* part) {
-    const auto [recorded, stretches] = read_checked(take, a, model->config.channels);
-    const auto& [dry, wet] = recorded;
+serpent::RendererOptions renderer_options(const Arguments& a, const std::vector<float>& controls) {
     serpent::RendererOptions options;
-    options.controls = take.controls;
+    options.controls = controls;
     options.threads = a.threads;
     if (a.initial_state == "zero") options.initial_state = serpent::InitialState::zero;
-    const serpent::AudioBuffer out = serpent::render_audio(model, dry, options);
+    return options;
+}
+
+/// By how many samples the recordings that the model learned from were late; 0 where it does not say.
+std::size_t trained_latency(const serpent::Model& model) {
+    const auto training = nlohmann::json::parse(model.metadata.training, nullptr, false);
+    if (!training.is_object() || !training.contains("latency_samples") || !training["latency_samples"].is_number_integer()) return 0;
+    return static_cast<std::size_t>(std::clamp<std::int64_t>(training["latency_samples"].get<std::int64_t>(), 0, 1'000'000));
+}
+
+/// What was said; else that of the recordings that the model learned from, where `take` came as late: a model of late recordings is early
+/// beside others that were made the same way.
+int latency_of(const std::shared_ptr<const serpent::Model>& model, const serpent::Take& take, const Arguments& a) {
+    constexpr double much_better = 0.25;  // in ESR
+    if (a.latency_samples) return *a.latency_samples;
+    const std::size_t trained = trained_latency(*model);
+    std::vector<std::string> told_later;
+    const auto [dry, wet] = serpent::read_take(take.dry, take.wet, {.training = false, .channels = model->config.channels}, told_later);
+    std::vector<float> target = wet.channels.front();
+    if (trained == 0 || trained >= target.size()) return 0;
+    std::vector<float> prediction = serpent::render_audio(model, dry, renderer_options(a, take.controls)).channels.front();
+    const double as_it_is = serpent::esr(target, prediction);
+    target.erase(target.begin(), target.begin() + std::ptrdiff_t(trained));
+    prediction.resize(target.size());
+    if (!(serpent::esr(target, prediction) < much_better * as_it_is)) return 0;
+    std::cerr << "note: scored " << trained << " samples later, since the recordings that this model learned from were as late; --latency 0 scores them as they are\n";
+    return static_cast<int>(trained);
+}
+
+/// Plays a take through the model; returns the mean of the channels' figures.
+serpent::Metrics score(const std::shared_ptr<const serpent::Model>& model, const serpent::Take& take,
+                       const Arguments& a, int latency_samples, serpent::ReportPart* part) {
+    const auto [recorded, stretches] = read_checked(take, a, latency_samples, model->config.channels);
+    const auto& [dry, wet] = recorded;
+    const serpent::AudioBuffer out = serpent::render_audio(model, dry, renderer_options(a, take.controls));
     if (out.channels.size() != wet.channels.size())
         throw serpent::Error(take.wet.string() + " has 1 channel, but the model gives " +
                              std::to_string(out.channels.size()) + "; give recordings of that many channels");
@@ -127,7 +160,7 @@ serpent::Metrics score(const std::shared_ptr<const serpent::Model>& model, const
         const auto prediction = joined(out.channels[c], stretches, false);
         channels.push_back(serpent::evaluate(in, target, prediction, dry.sample_rate));
         if (c > 0) continue;
-        tell_misfit(take.wet, target, prediction, dry.sample_rate, a.latency_samples);
+        tell_misfit(take.wet, target, prediction, dry.sample_rate, latency_samples);
         if (part) *part = {take.wet.filename().string(), in, target, prediction, {}};
     }
     const serpent::Metrics metrics = serpent::mean(channels);
@@ -138,16 +171,6 @@ serpent::Metrics score(const std::shared_ptr<const serpent::Model>& model, const
 nlohmann::json to_json(const serpent::Metrics& m) {
     return {{"esr", m.esr}, {"esr_pre", m.esr_pre}, {"mrstft", m.mrstft}, {"envelope_rms_db", m.envelope_rms_db},
             {"envelope_max_db", m.envelope_max_db}, {"static_gain_esr", m.static_gain_esr}, {"static_gain", m.static_gain}};
-}
-
-/// A model learned from late recordings is early beside others that were made the same way.
-void hint_at_latency(const serpent::Model& model, int latency_samples) {
-    const auto training = nlohmann::json::parse(model.metadata.training, nullptr, false);
-    if (!training.is_object() || !training.contains("latency_samples") || !training["latency_samples"].is_number_integer()) return;
-    const auto trained = training["latency_samples"].get<std::int64_t>();
-    if (trained == 0 || latency_samples != 0) return;
-    std::cerr << "note: the recordings that this model learned from were " << trained
-              << " samples late, and these count as they are; if they were made the same way, add --latency " << trained << '\n';
 }
 
 void print_table(const std::vector<Scored>& scored, const serpent::Metrics& mean) {
@@ -190,17 +213,17 @@ void run(const Arguments& a) {
         for (const Scored& s : scored) require_no_input(a.report, {s.take.dry, s.take.wet});
         serpent::require_output(a.report, report_bytes);
     }
+    const int latency_samples = latency_of(model, scored.front().take, a);
     serpent::ReportData report;
     std::vector<serpent::Metrics> all;
     for (Scored& s : scored) {
         const bool shown = !a.report.empty() && report.parts.size() < 3;  // the page carries their audio
         serpent::ReportPart part;
-        s.metrics = score(model, s.take, a, shown ? &part : nullptr);
+        s.metrics = score(model, s.take, a, latency_samples, shown ? &part : nullptr);
         if (shown) report.parts.push_back(std::move(part));
         all.push_back(s.metrics);
     }
     const serpent::Metrics mean = serpent::mean(all);
-    hint_at_latency(*model, a.latency_samples);
     if (!a.report.empty()) {
         report.title = model->metadata.name;
         report.subtitle = model->metadata.gear;
@@ -237,7 +260,7 @@ CLI::App* add_evaluate_command(CLI::App& app) {
     add_control_option(*command, a->controls);
     command->add_option("--initial-state", a->initial_state, "silence (the default) or zero")->type_name("STATE")
         ->check(CLI::IsMember({"silence", "zero"}).description(""));
-    command->add_option("--latency", a->latency_samples, "How many samples the wet was recorded late (default: 0)")->type_name("N");
+    command->add_option("--latency", a->latency_samples, "How many samples the wet was recorded late (default: as late as the model's own recordings, or 0)")->type_name("N");
     command->add_flag("--repair", a->repair, "Even out what two clocks drifted apart; what lies round dropouts does not count");
     command->add_option("--threads", a->threads, "Threads to use (default: all cores)")->type_name("N")
         ->check(CLI::NonNegativeNumber.description(""));

@@ -9,9 +9,12 @@
 #include "serpent/takes.h"
 #include "serpent/training_data.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <iomanip>
 #include <iostream>
+#include <sstream>
 
 namespace fs = std::filesystem;
 
@@ -73,12 +76,36 @@ serpent::TrainingData load_data(const Arguments& a) {
     return serpent::load_pair(a.dry, a.wet, valid, data);
 }
 
+/// `trainer`, before its first update, from the one of its starts that a short trial likes best. Stopped meanwhile, it comes back as it is:
+/// its checkpoint, which is there already, begins with the trial again.
+serpent::Trainer from_best_start(serpent::Trainer trainer, const Arguments& a, const std::shared_ptr<const serpent::TrainingSet>& set) {
+    serpent::TrainOptions options = trainer.options();
+    if (serpent::start_updates(options.schedule) < 1) return trainer;
+    trainer.save_checkpoint(a.files.checkpoint());
+    watch_interrupts();
+    Progress progress("choosing a start");
+    const serpent::Starts starts = serpent::try_starts(set, options, [&](double share) {
+        progress.update(std::min(share, 1.0));
+        return !interrupted();
+    });
+    if (!starts.finished) return trainer;
+    if (!starts.valid_esr.empty()) {
+        std::ostringstream text;
+        text << "  start: the closest of " << starts.valid_esr.size() << " after " << starts.updates << " updates each (validation ESR" << std::setprecision(3);
+        for (const double esr : starts.valid_esr) text << ' ' << esr;
+        progress.note(text.str() + ")");
+    }
+    options.seed = starts.seed;
+    options.schedule.starts = 1;  // chosen
+    return serpent::Trainer(set, options);
+}
+
 /// A new run with its number of steps decided, or the one that the checkpoint holds.
 serpent::Trainer make_trainer(const Arguments& a, const std::shared_ptr<const serpent::TrainingSet>& set) {
     if (a.files.resume) {
         serpent::Trainer trainer = serpent::Trainer::resume(set, a.files.checkpoint(), a.threads, device_of(a));
         tell_resumed(trainer);
-        return trainer;
+        return trainer.steps_done() == 0 ? from_best_start(std::move(trainer), a, set) : std::move(trainer);
     }
     serpent::TrainOptions options = options_of(a);
     if (a.memory_s) set_memory(options, *a.memory_s);
@@ -94,7 +121,7 @@ serpent::Trainer make_trainer(const Arguments& a, const std::shared_ptr<const se
     }
     serpent::Trainer trainer(set, options);
     decide_length(trainer, a.minutes, 10.0, a.epochs || gives_steps(a.schedule_json));
-    return trainer;
+    return from_best_start(std::move(trainer), a, set);
 }
 
 std::string figures(const serpent::Trainer& t) {

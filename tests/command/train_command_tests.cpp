@@ -116,14 +116,19 @@ TEST_CASE("signal, train, render, evaluate: the whole path", "[command][train]")
     // Both answers hold 1e-5 rms; an error signal of sqrt(esr) amplifies that to some 1e-3 of the figure.
     CHECK(figures["esr"].get<double>() == Approx(error / power).epsilon(1e-3));
 
-    // As recorded, late: evaluate says so, and --latency gives the figures of the aligned pair.
+    // As recorded, late: evaluate sees that it is as late as what the model learned from, says so, and gives the figures of the aligned
+    // pair. Asked to, it scores what is there.
     write_mono(studio / "late.wav", device(studio.dry));
     write_mono(studio / "as_played.wav", studio.dry);
     const std::vector<std::string> late = {"evaluate", model, studio.name("as_played.wav"), studio.name("late.wav"), "--json"};
-    CHECK_THAT(run_command(late).err, Catch::Contains("add --latency 37"));
-    const CommandResult shifted = run_command(with(late, {"--latency", "37"}));
+    const CommandResult found = run_command(late), shifted = run_command(with(late, {"--latency", "37"}));
+    CHECK_THAT(found.err, Catch::Contains("scored 37 samples later"));
+    CHECK(nlohmann::json::parse(found.out)["esr"] == figures["esr"]);
     CHECK(shifted.err.empty());
     CHECK(nlohmann::json::parse(shifted.out)["esr"] == figures["esr"]);
+    const CommandResult as_it_is = run_command(with(late, {"--latency", "0"}));
+    CHECK_THAT(as_it_is.err, Catch::Contains("37 samples behind"));
+    CHECK(nlohmann::json::parse(as_it_is.out)["esr"].get<double>() > 4 * figures["esr"].get<double>());
     CHECK(run_command(with(late, {"--latency", "99999999"})).status == 1);
 }
 
@@ -146,6 +151,22 @@ TEST_CASE("an interrupted training leaves a model, and resumes to the bits of on
     REQUIRE(studio.train(with({"-o", halved, "--threads", "2", "--resume"}, steps)).status == 0);
     CHECK(same_weights(Model::load(whole), Model::load(halved)));
     CHECK_FALSE(fs::exists(halved + ".checkpoint"));
+}
+
+TEST_CASE("a training stopped while it chooses its start begins with the choice again", "[command][train]") {
+    const Studio studio;
+    const std::string whole = studio.name("whole.safetensors"), stopped = studio.name("stopped.safetensors");
+    const std::vector<std::string> steps = {"--no-report", "--schedule",
+                                            R"({"steps": 2400, "lanes": 16, "segment": 48, "late_segment": 48, "starts": 12})"};
+    const CommandResult all = studio.train(with({"-o", whole}, steps));
+    REQUIRE(all.status == 0);
+    CHECK_THAT(all.err, Catch::Contains("the closest of 12 after 120 updates"));
+    const CommandResult first = studio.train(with({"-o", stopped}, steps), {.interrupt_after_s = 0.5});
+    REQUIRE(first.status == 0);
+    if (first.err.find("the closest of") != std::string::npos) WARN("the choice was made before the interrupt came");
+    REQUIRE(fs::exists(stopped + ".checkpoint"));
+    REQUIRE(studio.train(with({"-o", stopped, "--resume"}, steps)).status == 0);
+    CHECK(same_weights(Model::load(whole), Model::load(stopped)));
 }
 
 TEST_CASE("train refuses recordings by name and leaves nothing behind", "[command][train]") {

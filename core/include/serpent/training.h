@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,6 +58,7 @@ struct TrainSchedule {
                                     ///< the second half only, since at a high rate the validation ESR jumps about
     std::string start = "grid";     ///< initial time constants: "grid" (1 sample to longest) or "slow" (A = 1..N)
     double longest_memory_s = 2.0;  ///< longest time constant in silence, at the start and of every model that comes out
+    int starts = 1;                 ///< of which try_starts() chooses
 };
 
 struct TrainOptions {
@@ -82,6 +84,22 @@ std::vector<std::string> suit_to_gear(TrainOptions& options, const TrainingSet& 
 void override_config(TrainOptions& options, const std::string& json);
 void override_schedule(TrainOptions& options, const std::string& json);
 
+/// What try_starts() found. The training goes on, from its beginning, with `seed`.
+struct Starts {
+    std::uint64_t seed = 1;
+    std::int64_t updates = 0;       ///< of each start; 0: there was nothing to choose
+    std::vector<double> valid_esr;  ///< of each start, after these
+    bool finished = true;           ///< else `go_on` said no, and nothing is known
+};
+
+/// Where a training ends depends on where it starts, and early shows which start is good: trains schedule.starts of them, with seeds
+/// that follow from options.seed (the first is that itself), for start_updates() each, and says which came closest on `data->valid`. When
+/// none got off the ground (an ESR of half of what silence has), as many again. Calls `go_on` with the share done before every update.
+/// Throws Error as Trainer does.
+Starts try_starts(std::shared_ptr<const TrainingSet> data, const TrainOptions& options, const std::function<bool(double share)>& go_on);
+/// A twentieth of the steps, at most 1000; 0 with one start, and where that were less than 100, which would tell nothing.
+std::int64_t start_updates(const TrainSchedule& schedule);
+
 struct TrainPoint {
     std::int64_t step = 0;
     double epoch = 0;        ///< samples seen over samples there are
@@ -106,7 +124,8 @@ public:
 
     /// One update; validates when it is time to. False when the run is over (all steps done, or patience lost).
     bool step();
-    /// Times a few updates on copies of the weights and sets the number of steps so that the run takes `minutes`.
+    /// Times a few updates on copies of the weights and sets the number of steps so that the run, with try_starts() before it, takes
+    /// `minutes`.
     void calibrate(double minutes);
 
     std::int64_t steps_done() const noexcept;

@@ -40,6 +40,7 @@ TrainSchedule thorough() {
     k.unscored_s = 0.05;
     k.validate_every = 200;
     k.replay_every = 200;
+    k.starts = 4;
     return k;
 }
 
@@ -54,8 +55,10 @@ TrainOptions train_preset(const std::string& name) {
         o.config = resonant(4);
     } else if (name == "standard") {
         o.config = resonant(6);
+        o.config.fir_out = 512;
     } else if (name == "max") {
         o.config = resonant(12);
+        o.config.fir_out = 1024;
         o.schedule.rate = 0.006;
     } else {
         throw Error("There is no preset \"" + name + "\"; choose nano, standard or max.");

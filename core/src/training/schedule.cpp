@@ -23,6 +23,7 @@ void check_schedule(const TrainSchedule& k) {
     check_field("silence_share", k.silence_share, 0, 1);
     check_field("replay_every", k.replay_every, 1, any * any);
     check_field("unscored_s", k.unscored_s, 0, 3600);
+    check_field("starts", k.starts, 1, 64);
     if (k.start != "grid" && k.start != "slow")
         throw Error("the schedule's \"start\" is \"" + k.start + "\"; it must be \"grid\" or \"slow\"");
 }

@@ -62,7 +62,9 @@ bool Trainer::step() try {
 void Trainer::calibrate(double minutes) try {
     Impl trial(impl_->task.data(), impl_->snapshot(), impl_->workers.count());
     TrainSchedule& k = impl_->task.state.options.schedule;
-    k.steps = steps_within(minutes, trial.loop.seconds_per_step(), k.validate_every);
+    const std::int64_t all = steps_within(minutes, trial.loop.seconds_per_step(), k.validate_every);
+    k.steps = all;
+    while (k.steps > 1 && k.steps + k.starts * start_updates(k) > all) k.steps -= std::max<std::int64_t>(1, k.steps / 1000);
     impl_->task.schedule_changed();
 } catch (...) {
     rethrow_as_error(train_this);

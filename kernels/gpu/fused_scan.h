@@ -9,18 +9,17 @@
 
 namespace serpent::kernels::gpu {
 
-/// What a thread of a rotating layer holds besides.
-template <class Shape, bool kRotating = Shape::rotating>
-struct FusedTurnsThread {};
+/// What a thread of a dilated shape holds besides.
+template <class Shape, bool kDilated = Shape::dilated>
+struct FusedTapsThread {};
 template <class Shape>
-struct FusedTurnsThread<Shape, true> {
-    float turn_t[Shape::pairs], turn_s[Shape::pairs];
+struct FusedTapsThread<Shape, true> {
     const float* x_in_at;                               ///< this thread's, at the chunk's first sample
     float taps[Shape::conv][Shape::tile_steps];         ///< what the convolution sees of the next tile
 };
 
 template <class Shape>
-struct FusedScanThread : FusedStreamThread<Shape>, FusedTurnsThread<Shape> {
+struct FusedScanThread : FusedStreamThread<Shape>, FusedTurnsThread<Shape>, FusedTapsThread<Shape> {
     static constexpr int steps = Shape::tile_steps;
     ThreadRow<Shape, Shape::model> in_x;
     ThreadRow<Shape, Shape::inner> proj[Shape::rows];

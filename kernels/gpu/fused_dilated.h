@@ -24,17 +24,17 @@
 namespace serpent::kernels::gpu {
 
 template <class Shape, class Group>
-class RotatingScan : FusedScan<Shape, Group, false> {
+class DilatedScan : FusedScan<Shape, Group, false> {
     using Base = FusedScan<Shape, Group, false>;
     using Base::group_, Base::layer_, Base::span_, Base::tile_, Base::thread_;
-    static_assert(Shape::rotating);
+    static_assert(Shape::dilated);
 
 public:
     using typename Base::Thread;
     using typename Base::GroupType;
     using Base::steps, Base::tile_floats;
 
-    SERPENT_HD RotatingScan(const Group& group, const FusedLayer& layer, std::int64_t chunk, float* tile) : Base(group, layer, chunk, tile) {}
+    SERPENT_HD DilatedScan(const Group& group, const FusedLayer& layer, std::int64_t chunk, float* tile) : Base(group, layer, chunk, tile) {}
 
     /// Leaves the chunk's end in `ends`, whether there is such a chunk or not.
     SERPENT_HD void run(const FusedBlockEnds<Shape>& ends) {
@@ -50,7 +50,8 @@ public:
             group_.sync();
             this->keep_row(valid);
             this->step_sizes(valid);
-            scan(valid);
+            if constexpr (Shape::rotating) scan_turning(valid);
+            else this->scan(valid);
         }
         this->leave(ends);
     }
@@ -69,8 +70,7 @@ private:
             load_weights(l.proj_bias, w + S::proj_bias * S::threads, S::threads);
             load_weights(l.dt_row, w + S::dt_row * S::threads, S::threads);
             load_weights(l.rate, w + S::rate * S::threads, S::threads);
-            load_weights(l.turn_t, w + S::turn * S::threads, S::threads);
-            load_weights(l.turn_s, w + (S::turn + S::pairs) * S::threads, S::threads);
+            if constexpr (S::rotating) load_turns<S>(l, layer_.weights, thread);
             l.dt_sum = 0.0f;
             SERPENT_UNROLL
             for (int n = 0; n < S::state; ++n) l.h[n] = 0.0f;
@@ -105,14 +105,14 @@ private:
         });
     }
 
-    /// Samples behind the end leave the states as they are.
-    SERPENT_HD void scan(int valid) {
+    /// FusedScan::scan() for pairs. Samples behind the end leave the states as they are.
+    SERPENT_HD void scan_turning(int valid) {
         group_.each(thread_, [&](int thread, Thread& l) {
             float y[steps];
             SERPENT_UNROLL
             for (int i = 0; i < steps; ++i) {
                 y[i] = l.skip * l.x[i];
-                if (i < valid) step(l, i, y[i]);
+                if (i < valid) turning_step(l, i, y[i]);
             }
             SERPENT_UNROLL
             for (int i = 0; i < steps; i += 4)
@@ -121,7 +121,7 @@ private:
         });
     }
 
-    SERPENT_HD void step(Thread& l, int i, float& y) const {
+    SERPENT_HD void turning_step(Thread& l, int i, float& y) const {
         float b[Shape::state], c[Shape::state], q = 0.0f, in = 0.0f;
         SERPENT_UNROLL
         for (int n = 0; n < Shape::state; n += 4) {

@@ -38,7 +38,7 @@ public:
 
     /// Leaves the chunk's end in `ends`, whether there is such a chunk or not.
     SERPENT_HD void run(const FusedBlockEnds<Shape>& ends) {
-        prepare();
+        this->prepare();
         fetch_taps(0);
         // Chunks behind the end run along: the threads of a warp stay together.
         for (int t = 0; t < layer_.chunk; t += steps) {
@@ -57,29 +57,6 @@ public:
     }
 
 private:
-    SERPENT_HD void prepare() {
-        using S = Shape;
-        group_.each(thread_, [&](int thread, Thread& l) {
-            const float* const w = layer_.weights + thread;
-            const auto at = [&](int place) { return w[place * S::threads]; };
-            l.conv_bias = at(S::conv_bias), l.skip = at(S::skip);
-            l.dt_row_bias = at(S::dt_row_bias), l.dt_scale = at(S::dt_scale), l.dt_bias = at(S::dt_bias);
-            SERPENT_UNROLL
-            for (int j = 0; j < S::rows; ++j) l.proj[j].load(layer_.weights, S::proj + j * S::inner, thread);
-            load_weights(l.conv, w + S::conv_weight * S::threads, S::threads);
-            load_weights(l.proj_bias, w + S::proj_bias * S::threads, S::threads);
-            load_weights(l.dt_row, w + S::dt_row * S::threads, S::threads);
-            load_weights(l.rate, w + S::rate * S::threads, S::threads);
-            if constexpr (S::rotating) load_turns<S>(l, layer_.weights, thread);
-            l.dt_sum = 0.0f;
-            SERPENT_UNROLL
-            for (int n = 0; n < S::state; ++n) l.h[n] = 0.0f;
-            l.x_in_at = layer_.x_in + (span_.begin * S::inner + thread);
-            l.y_at = layer_.y + (span_.begin * S::inner + thread * 4);
-            l.row_at = layer_.rows + (span_.begin / steps * S::row_floats + thread * 4);
-        });
-    }
-
     SERPENT_HD void fetch_taps(int t) {
         group_.each(thread_, [&](int thread, Thread& l) {
             const bool mine = thread < Shape::inner;

@@ -8,6 +8,19 @@
 
 namespace serpent::kernels::gpu {
 
+/// What a thread of a rotating layer holds besides, in either phase.
+template <class Shape, bool kRotating = Shape::rotating>
+struct FusedTurnsThread {};
+template <class Shape>
+struct FusedTurnsThread<Shape, true> {
+    float turn_t[Shape::pairs], turn_s[Shape::pairs];
+};
+template <class Shape>
+SERPENT_HD void load_turns(FusedTurnsThread<Shape>& l, const float* weights, int thread) {
+    load_weights(l.turn_t, weights + Shape::turn * Shape::threads + thread, Shape::threads);
+    load_weights(l.turn_s, weights + (Shape::turn + Shape::pairs) * Shape::threads + thread, Shape::threads);
+}
+
 /// What a block's chunks leave in its shared memory: their ends from zero and their sums of dt.
 template <class Shape>
 struct FusedBlockEnds {

@@ -35,13 +35,14 @@ constexpr int power_of_two_from(int n) {
     return p;
 }
 
-/// kComplex: a rotating layer, whose states are pairs; d_state counts their parts (fused_rotating.h).
-template <int kDModel, int kDInner, int kDState, bool kTiedDecay, bool kEmaRule, bool kComplex = false>
+/// kComplex: a rotating layer, whose states are pairs; d_state counts their parts. kFromMemory: the convolution's inputs come from
+/// memory, and may be dilated (fused_dilated.h).
+template <int kDModel, int kDInner, int kDState, bool kTiedDecay, bool kEmaRule, bool kComplex = false, bool kFromMemory = kComplex>
 struct FusedShape {
     static constexpr int model = kDModel, inner = kDInner, state = kDState, conv = 4;
-    static constexpr bool tied = kTiedDecay, by_matrix = false, rotating = kComplex;
+    static constexpr bool tied = kTiedDecay, by_matrix = false, rotating = kComplex, dilated = kFromMemory;
     static constexpr int pairs = kComplex ? kDState / 2 : 0;
-    static_assert(!kComplex || !kEmaRule);
+    static_assert(!kComplex || (kFromMemory && !kEmaRule));
     static constexpr equations::InputRule rule = kEmaRule ? equations::InputRule::ema : equations::InputRule::euler;
     static constexpr int threads = power_of_two_from(kDInner);
     static constexpr int decays = kTiedDecay ? 1 : kComplex ? kDState / 2 : kDState;
@@ -71,6 +72,19 @@ struct FusedShape {
                          skip = rate + decays, out = skip + 1, out_bias = out + part, turn = out_bias + share, angle = turn + 2 * pairs,
                          weights = angle + pairs;  // turn: t of every pair, then s
 };
+
+/// Whether layers of the two may follow one another: the same chunks, tiles and memory; and where phase 3 of one computes x_in of the
+/// other, it finds that one's weights where it has its own.
+template <class A, class B>
+constexpr bool fused_together() {
+    bool together = A::dilated == B::dilated && A::model == B::model && A::inner == B::inner && A::threads == B::threads &&
+                    A::tile_steps == B::tile_steps && A::y_floats == B::y_floats && A::row_floats == B::row_floats &&
+                    A::columns == B::columns;
+    if constexpr (A::dilated)
+        together = together && A::norm == B::norm && A::shift == B::shift && A::share == B::share && A::in_x == B::in_x &&
+                   A::in_x_bias == B::in_x_bias && A::keeps_weights == B::keeps_weights;
+    return together;
+}
 
 /// Floats of a group's tile of shared memory: so many that neighbouring groups of a warp meet in other banks.
 template <class Shape>
@@ -104,7 +118,7 @@ struct FusedLayer {
     float *y, *rows;           ///< from phase 1 to phase 3
     std::int64_t length;
     int chunk, block_chunks;   ///< samples to a chunk, chunks to a block
-    // Of rotating layers:
+    // Of dilated shapes:
     const float* x_in = nullptr;          ///< the convolution's inputs (length, d_inner), its history in front of them
     float* next_x_in = nullptr;           ///< phase 3 writes those of the next layer
     const float* next_weights = nullptr;  ///< that layer's

@@ -8,18 +8,17 @@
 
 namespace serpent::kernels::gpu {
 
-/// What a thread of a rotating layer holds besides; next_: the next layer's weights, whose x half of in_proj this one computes.
-template <class Shape, bool kRotating = Shape::rotating>
+/// What a thread of a dilated shape holds besides: the next layer's weights, whose x half of in_proj this one computes.
+template <class Shape, bool kDilated = Shape::dilated>
 struct FusedNextThread {};
 template <class Shape>
 struct FusedNextThread<Shape, true> {
-    float turn_t[Shape::pairs], turn_s[Shape::pairs];
     ThreadRow<Shape, Shape::model> next_in_x;
     float next_in_x_bias, next_norm[Shape::share], next_shift[Shape::share];
 };
 
 template <class Shape>
-struct FusedOutputThread : FusedStreamThread<Shape>, FusedNextThread<Shape> {
+struct FusedOutputThread : FusedStreamThread<Shape>, FusedTurnsThread<Shape>, FusedNextThread<Shape> {
     static constexpr int row_loads = (Shape::row_floats + 4 * Shape::threads - 1) / (4 * Shape::threads);
     ThreadRow<Shape, Shape::model> in_z;
     ThreadRow<Shape, Shape::part> out;
@@ -42,7 +41,7 @@ public:
     static constexpr int row_at = 0, u_at = row_at + Shape::row_floats, gated_at = u_at + steps * Shape::model,
                          r_at = gated_at + steps * Shape::inner;
     static constexpr int next_u_at = r_at + steps * Shape::threads;
-    static constexpr int tile_floats = padded_tile<Shape>(next_u_at + (Shape::rotating && !kLast ? steps * Shape::model : 0));
+    static constexpr int tile_floats = padded_tile<Shape>(next_u_at + (Shape::dilated && !kLast ? steps * Shape::model : 0));
 
     SERPENT_HD FusedOutput(const Group& group, const FusedLayer& layer, std::int64_t chunk, float* tile)
         : Stream(group, layer, chunk, tile) {}
@@ -68,7 +67,7 @@ public:
                 this->decode(t);
             else
                 this->write(t);
-            if constexpr (Shape::rotating && !kLast) project_next(t);
+            if constexpr (Shape::dilated && !kLast) project_next(t);
         }
     }
 
@@ -95,25 +94,28 @@ private:
                 for (int n = 0; n < S::state; ++n)
                     l.h[n] = there ? chunk_start<S>(layer_, span_.chunk, thread, n, l.rate[S::tied ? 0 : n]) : 0.0f;
             }
+            if constexpr (S::dilated && !kLast) prepare_next(l, thread);
         });
     }
 
     SERPENT_HD void prepare_rotating(Thread& l, int thread, bool there) const {
         using S = Shape;
-        load_weights(l.turn_t, layer_.weights + S::turn * S::threads + thread, S::threads);
-        load_weights(l.turn_s, layer_.weights + (S::turn + S::pairs) * S::threads + thread, S::threads);
+        load_turns<S>(l, layer_.weights, thread);
         SERPENT_UNROLL
         for (int m = 0; m < S::pairs; ++m) {
             l.h[m] = l.h[S::pairs + m] = 0.0f;
             if (there) rotating_chunk_start<S>(layer_, span_.chunk, thread, m, l.rate[S::tied ? 0 : m], l.h[m], l.h[S::pairs + m]);
         }
-        if constexpr (!kLast) {
-            const float* const w = layer_.next_weights + thread;
-            l.next_in_x.load(layer_.next_weights, S::in_x, thread);
-            l.next_in_x_bias = w[S::in_x_bias * S::threads];
-            load_weights(l.next_norm, w + S::norm * S::threads, S::threads);
-            load_weights(l.next_shift, w + S::shift * S::threads, S::threads);
-        }
+    }
+
+    /// The next layer's weights, which may be another shape's: those that are read here lie where this one has its own.
+    SERPENT_HD void prepare_next(Thread& l, int thread) const {
+        using S = Shape;
+        const float* const w = layer_.next_weights + thread;
+        l.next_in_x.load(layer_.next_weights, S::in_x, thread);
+        l.next_in_x_bias = w[S::in_x_bias * S::threads];
+        load_weights(l.next_norm, w + S::norm * S::threads, S::threads);
+        load_weights(l.next_shift, w + S::shift * S::threads, S::threads);
     }
 
     /// x_in of the next layer, from e.

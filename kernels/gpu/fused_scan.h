@@ -9,18 +9,17 @@
 
 namespace serpent::kernels::gpu {
 
-/// What a thread of a rotating layer holds besides.
-template <class Shape, bool kRotating = Shape::rotating>
-struct FusedTurnsThread {};
+/// What a thread of a dilated shape holds besides.
+template <class Shape, bool kDilated = Shape::dilated>
+struct FusedTapsThread {};
 template <class Shape>
-struct FusedTurnsThread<Shape, true> {
-    float turn_t[Shape::pairs], turn_s[Shape::pairs];
+struct FusedTapsThread<Shape, true> {
     const float* x_in_at;                               ///< this thread's, at the chunk's first sample
     float taps[Shape::conv][Shape::tile_steps];         ///< what the convolution sees of the next tile
 };
 
 template <class Shape>
-struct FusedScanThread : FusedStreamThread<Shape>, FusedTurnsThread<Shape> {
+struct FusedScanThread : FusedStreamThread<Shape>, FusedTurnsThread<Shape>, FusedTapsThread<Shape> {
     static constexpr int steps = Shape::tile_steps;
     ThreadRow<Shape, Shape::model> in_x;
     ThreadRow<Shape, Shape::inner> proj[Shape::rows];
@@ -78,21 +77,26 @@ protected:
         group_.each(thread_, [&](int thread, Thread& l) {
             const float* const w = layer_.weights + thread;
             const auto at = [&](int place) { return w[place * S::threads]; };
-            this->find_input(thread, l);
-            this->load_norm(thread, l);
-            l.in_x_bias = at(S::in_x_bias), l.conv_bias = at(S::conv_bias);
+            if constexpr (!S::dilated) {
+                this->find_input(thread, l);
+                this->load_norm(thread, l);
+                l.in_x_bias = at(S::in_x_bias);
+            }
+            l.conv_bias = at(S::conv_bias);
             l.dt_row_bias = at(S::dt_row_bias), l.dt_scale = at(S::dt_scale), l.dt_bias = at(S::dt_bias);
             l.skip = at(S::skip);
-            l.in_x.load(layer_.weights, S::in_x, thread);
+            if constexpr (!S::dilated) l.in_x.load(layer_.weights, S::in_x, thread);
             SERPENT_UNROLL
             for (int j = 0; j < S::rows; ++j) l.proj[j].load(layer_.weights, S::proj + j * S::inner, thread);
             load_weights(l.conv, w + S::conv_weight * S::threads, S::threads);
             load_weights(l.proj_bias, w + S::proj_bias * S::threads, S::threads);
             load_weights(l.dt_row, w + S::dt_row * S::threads, S::threads);
             load_weights(l.rate, w + S::rate * S::threads, S::threads);
+            if constexpr (S::rotating) load_turns<S>(l, layer_.weights, thread);
             l.dt_sum = 0.0f;
             SERPENT_UNROLL
             for (int n = 0; n < S::state; ++n) l.h[n] = 0.0f;
+            if constexpr (S::dilated) l.x_in_at = layer_.x_in + (span_.begin * S::inner + thread);
             l.y_at = layer_.y + (span_.begin * S::inner + thread * 4);
             l.row_at = layer_.rows + (span_.begin / steps * S::row_floats + thread * 4);
         });

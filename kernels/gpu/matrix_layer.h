@@ -21,7 +21,7 @@ template <int kDModel, int kDInner, int kDState, bool kEmaRule>
 struct MatrixShape {
     static constexpr int model = kDModel, inner = kDInner, state = kDState, conv = 4, threads = 32, decays = kDState,
                          columns = kDInner * kDState;
-    static constexpr bool tied = false, by_matrix = true, rotating = false;
+    static constexpr bool tied = false, by_matrix = true, rotating = false, dilated = false;
     static constexpr equations::InputRule rule = kEmaRule ? equations::InputRule::ema : equations::InputRule::euler;
     static_assert(kDModel == 16 && kDInner == threads && kDState % 16 == 0);
 

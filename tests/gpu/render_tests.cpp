@@ -11,6 +11,7 @@
 #include "reference_model.h"
 #include "serpent/kernels/device_render.h"
 #include "serpent/render.h"
+#include "serpent/training.h"
 
 #include <catch2/catch.hpp>
 
@@ -168,13 +169,20 @@ TEST_CASE("the GPU answers models of any blocks and filters as float64 does") {
     }
 }
 
-TEST_CASE("narrow widths and a public checkpoint's have fused kernels") {
+TEST_CASE("narrow widths, a public checkpoint's and the presets have fused kernels") {
     if (!gpu()) return;
     CHECK(make(*golden("tied_ema_8_16_4_4").model, {}).fused());
     CHECK(make(*golden("slow_ema_8_16_8_2").model, {}).fused());
     CHECK(make(*golden("mamba_reference_16_32_16_4").model, {}).fused());
-    CHECK(make(*with_blocks(block_cases().front().second, 1).model, {}).fused());
     CHECK_FALSE(make(*golden("odd_widths_5_10_3_3").model, {}).fused());
+    for (const std::string& name : train_preset_names()) {
+        CAPTURE(name);
+        CHECK(make(random_model(train_preset(name).config), {}).fused());
+    }
+    for (const auto& [name, config] : block_cases()) {
+        CAPTURE(name);
+        CHECK(make(random_model(config), {}).fused() == (name == "winner" || name == "in turn"));
+    }
 }
 
 TEST_CASE("two renders on the GPU are the same bits, whatever the number of blocks in flight") {
@@ -186,25 +194,30 @@ TEST_CASE("two renders on the GPU are the same bits, whatever the number of bloc
 
 TEST_CASE("the GPU's answer to a long signal is the CPU's") {
     if (!gpu()) return;
-    Signal s = golden("tied_ema_8_16_4_4");
     Random random(3);
-    for (const std::size_t n : {std::size_t{1}, std::size_t{31}, std::size_t{32}, std::size_t{33}, std::size_t{2047}, std::size_t{2049},
-                                std::size_t{1'000'003}}) {
-        s.in = {random.vector<float>(n, -0.5, 0.5)};
-        Renderer cpu(s.model, {.initial_state = InitialState::zero});
-        s.expected = s.in;
-        float* io[] = {s.expected[0].data()};
-        cpu.process(io, io, n);
-        CAPTURE(n);
-        for (const bool fused : {true, false}) check_audio(s.expected, render(s, {.fused = fused}, {whole}));
-    }
+    const auto standard = std::make_shared<Model>(random_model(train_preset("standard").config, true, 2000.0));
+    for (const std::shared_ptr<const Model>& model : {golden("tied_ema_8_16_4_4").model, std::shared_ptr<const Model>(standard)})
+        for (const std::size_t n : {std::size_t{1}, std::size_t{31}, std::size_t{32}, std::size_t{33}, std::size_t{2047}, std::size_t{2049},
+                                    std::size_t{1'000'003}}) {
+            Signal s{model, {random.vector<float>(n, -0.5, 0.5)}, {}};
+            Renderer cpu(s.model, {.initial_state = InitialState::zero});
+            s.expected = s.in;
+            float* io[] = {s.expected[0].data()};
+            cpu.process(io, io, n);
+            CAPTURE(model == standard, n);
+            for (const bool fused : {true, false}) check_audio(s.expected, render(s, {.fused = fused}, {whole}));
+        }
 }
 
-TEST_CASE("the fused kernels take several channels and any number of layers") {
-    if (!gpu()) return;
+/// Of two channels. dilations: of layers of either kind in turn; empty: selective ones without dilation.
+void check_few_layers(const std::vector<int>& dilations) {
     ModelConfig config;
     config.d_model = 8, config.expand = 1, config.d_state = 4, config.dt_rank = 1, config.b_bar = BBar::ema, config.channels = 2;
     config.skip = true;
+    if (!dilations.empty()) {
+        config.blocks = {BlockKind::rotating, BlockKind::selective}, config.dilations = dilations;
+        config.controls = {{"Drive", 0.0f, 10.0f, 4.0f, ""}};
+    }
     for (const int layers : {1, 2, 3}) {
         config.n_layers = layers;
         Signal s{std::make_shared<Model>(random_model(config)), {}, {}};
@@ -219,6 +232,12 @@ TEST_CASE("the fused kernels take several channels and any number of layers") {
         check_audio(s.expected, render(s, {}, {whole}));
         check_audio(s.expected, render(s, {.chunk = 16}, {1, 2, 3, 31, 2047}));
     }
+}
+
+TEST_CASE("the fused kernels take several channels, knobs and any number of layers") {
+    if (!gpu()) return;
+    check_few_layers({});
+    check_few_layers({1, 40});
 }
 
 TEST_CASE("the GPU bounds what a model trained at a lower level puts out") {

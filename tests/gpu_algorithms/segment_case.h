@@ -123,11 +123,13 @@ inline ModelConfig preset(int d_model, int expand, int d_state, int layers, Deca
     return c;
 }
 
-/// Models with blocks of other kinds, dilations and filters at the ends.
+/// Models with blocks of other kinds, dilations and filters at the ends. "in turn" is the form of the presets.
 inline std::vector<std::pair<std::string, ModelConfig>> block_cases() {
     using enum BlockKind;
     ModelConfig winner = preset(8, 1, 4, 6, DecayShape::full, BBar::euler);
     winner.blocks = {rotating}, winner.dilations = {1, 3, 9, 27, 81, 243}, winner.fir_in = 64, winner.fir_out = 256;
+    ModelConfig in_turn = preset(8, 1, 4, 4, DecayShape::full, BBar::ema);
+    in_turn.blocks = {rotating, selective}, in_turn.dilations = {1, 9, 81, 243}, in_turn.fir_in = 16, in_turn.fir_out = 32;
     ModelConfig tied = preset(5, 2, 6, 2, DecayShape::tied, BBar::euler);
     tied.blocks = {rotating}, tied.dilations = {2}, tied.channels = 2, tied.fir_in = 7, tied.fir_out = 13, tied.dt_rank = 2;
     ModelConfig mixed = preset(6, 1, 4, 3, DecayShape::full, BBar::ema);
@@ -136,7 +138,7 @@ inline std::vector<std::pair<std::string, ModelConfig>> block_cases() {
     dilated.dilations = {4, 30}, dilated.fir_in = 9, dilated.final_norm = false;
     ModelConfig still = preset(8, 1, 8, 2, DecayShape::full, BBar::euler);
     still.blocks = {time_invariant}, still.d_conv = 1;
-    return {{"winner", winner}, {"tied rotating", tied}, {"mixed", mixed}, {"dilated", dilated}, {"time-invariant", still}};
+    return {{"winner", winner}, {"in turn", in_turn}, {"tied rotating", tied}, {"mixed", mixed}, {"dilated", dilated}, {"time-invariant", still}};
 }
 
 } // namespace serpent::test

@@ -17,16 +17,28 @@ struct Named {
     ModelConfig config;
 };
 
+/// Selective layers without dilation, with the ema rule.
+ModelConfig selective_config(int expand, int d_state, int layers, DecayShape a) {
+    ModelConfig c;
+    c.d_model = 8, c.expand = expand, c.d_state = d_state, c.n_layers = layers, c.dt_rank = 1, c.a = a, c.b_bar = BBar::ema, c.skip = true;
+    return c;
+}
+
 std::vector<Named> benchmark_models() {
     std::vector<Named> list;
     for (const std::string& name : train_preset_names()) list.push_back({name, train_preset(name).config});
+    ModelConfig layers = train_preset("standard").config;
+    layers.fir_in = layers.fir_out = 0;
+    list.push_back({"standard, no filters", layers});
+    layers.blocks = {BlockKind::selective};
+    list.push_back({"the same, all selective", layers});
+    layers.blocks = {BlockKind::rotating};
+    list.push_back({"the same, all rotating", layers});
     list.push_back({"rotating 8/8/4, 6 layers", rotating_config(6)});
-    ModelConfig wide = train_preset("nano").config;
-    wide.expand = 2, wide.a = DecayShape::tied;
-    list.push_back({"8/16/4, 4 layers, tied", wide});
-    wide.a = DecayShape::full, wide.d_state = 8, wide.n_layers = 2;
-    list.push_back({"8/16/8, 2 layers", wide});
-    wide = {};
+    list.push_back({"8/8/4, 4 layers", selective_config(1, 4, 4, DecayShape::full)});
+    list.push_back({"8/16/4, 4 layers, tied", selective_config(2, 4, 4, DecayShape::tied)});
+    list.push_back({"8/16/8, 2 layers", selective_config(2, 8, 2, DecayShape::full)});
+    ModelConfig wide;
     wide.d_model = 16, wide.expand = 2, wide.d_state = 16, wide.n_layers = 4, wide.dt_rank = 1;
     list.push_back({"16/32/16, 4 layers", wide});
     wide.n_layers = 1;
@@ -36,12 +48,12 @@ std::vector<Named> benchmark_models() {
 
 Model model_of(const ModelConfig& config) { return test::random_model(config, true, 48000.0); }
 
-/// As layer_instructions() below, of a rotating layer (gpu/fused_rotating.h). Of a pair: gain 4, input 2, change and step 8, answer 2;
-/// in phase 3 turn 4, answer 3. In phase 3 also the next layer's norm and x half of in_proj, which phase 1 has not.
-double rotating_instructions(const ModelConfig& c) {
-    const double m = c.d_model, d = c.d_inner(), pairs = c.d_state / 2.0, decays = c.a == DecayShape::tied ? 1 : pairs;
-    const double projections = 3 * d * m + 2 * d * c.d_state + d, scan = d * (decays * 12 + pairs * 12);
-    return projections + 6 * m + d * c.d_conv + 5 * d + 13 * d + scan + 13 * d + d * (decays * 2 + pairs * 7) + 6 * d;
+/// As layer_instructions() below, of a rotating layer (gpu/fused_dilated.h). Of a pair: gain 4, input 2, change and step 8, answer 2;
+/// in phase 3 turn 4, answer 3.
+double rotating_instructions(const kernels::BlockShape& b) {
+    const double m = b.d_model, d = b.d_inner, pairs = b.pairs(), decays = b.decays();
+    const double projections = 3 * d * m + 2 * d * b.d_state + d, scan = d * (decays * 12 + pairs * 12);
+    return projections + 6 * m + d * b.d_conv + 5 * d + 13 * d + scan + 13 * d + d * (decays * 2 + pairs * 7) + 6 * d;
 }
 
 /// Instructions that one sample through one layer cannot do without, by all threads together. A decay takes 8 (decay() of
@@ -49,37 +61,40 @@ double rotating_instructions(const ModelConfig& c) {
 /// a sample and state besides the read-out, a decay and a join to a tile. The projections take one to a weight, or where the matrix
 /// units do them (gpu/matrix_layer.h) three to 32 weights and 4 to split an input. Phase 1: norm, in_proj's x half, convolution,
 /// x_proj, dt, scan; phase 3: norm, in_proj's z half, dt (not where phase 1 leaves its sums), what the start state adds, gate, out_proj.
-double layer_instructions(const ModelConfig& c) {
-    if (c.all_blocks(BlockKind::rotating)) return rotating_instructions(c);
-    const double m = c.d_model, d = c.d_inner(), n = c.d_state, decays = c.decays();
-    const bool by_tile = c.b_bar == BBar::euler && c.a == DecayShape::full, by_matrix = d == 32 && m == 16;
-    const double scan = by_tile ? d * n * (6 + 10.0 / (d > 8 ? 8 : 4)) : d * (decays * 8 + n * (c.b_bar == BBar::ema ? 3 : 4));
+/// Where convolutions are dilated, phase 3 has the first norm and in_proj's x half, of the next layer, instead of phase 1: as many.
+double layer_instructions(const kernels::BlockShape& b) {
+    if (b.kind == BlockKind::rotating) return rotating_instructions(b);
+    const double m = b.d_model, d = b.d_inner, n = b.d_state, decays = b.decays();
+    const bool by_tile = !b.ema && !b.tied, by_matrix = d == 32 && m == 16;
+    const double scan = by_tile ? d * n * (6 + 10.0 / (d > 8 ? 8 : 4)) : d * (decays * 8 + n * (b.ema ? 3 : 4));
     const double weights = 3 * d * m + 2 * d * n, projections = by_matrix ? weights * 3 / 32 + 8 * (m + d) : weights;
-    return projections + 3 * m + d * c.d_conv + 5 * d + d + 13 * d + scan + 3 * m + (by_matrix ? 0 : 13 * d) + d * (decays * 3 + n) + 6 * d;
+    return projections + 3 * m + d * b.d_conv + 5 * d + d + 13 * d + scan + 3 * m + (by_matrix ? 0 : 13 * d) + d * (decays * 3 + n) + 6 * d;
 }
-double layer_exps(const ModelConfig& c) {
-    const double d = c.d_inner();
-    if (c.all_blocks(BlockKind::rotating)) {
-        const double decays = c.a == DecayShape::tied ? 1 : c.d_state / 2.0;
-        return 3 * d * decays + 6 * d;  // a gain's root beside the decays of both phases
-    }
-    return 2 * d * c.decays() + 6 * d;  // decays; exp and division of SiLU and exp of softplus in either phase
+/// Decays, and of rotating layers a gain's root beside those of both phases; exp and division of SiLU and exp of softplus in either phase.
+double layer_exps(const kernels::BlockShape& b) {
+    const double d = b.d_inner;
+    return (b.kind == BlockKind::rotating ? 3 : 2) * d * b.decays() + 6 * d;
 }
 /// The residual stream three times, but the signal instead of it before the first layer and behind the last; the scan's answers, C
-/// and dt's row there and back.
+/// and dt's row there and back. Where the convolution's inputs go through memory (gpu/fused_dilated.h): the stream twice, and these
+/// inputs there and back.
 double model_bytes(const ModelConfig& c) {
-    if (c.all_blocks(BlockKind::rotating))
-        return 4.0 * (c.n_layers * (4 * c.d_inner() + 2 * (c.d_state + 1)) + (c.n_layers - 1) * 2 * c.d_model + 4 * c.channels);
+    const bool plain = c.all_blocks(BlockKind::selective) && std::ranges::all_of(c.dilations, [](int dilation) { return dilation == 1; });
+    if (!plain) return 4.0 * (c.n_layers * (4 * c.d_inner() + 2 * (c.d_state + 1)) + (c.n_layers - 1) * 2 * c.d_model + 4 * c.channels);
     return 4.0 * (c.n_layers * 2 * (c.d_inner() + c.d_state + 1) + (c.n_layers - 1) * 3 * c.d_model + 3 * c.channels);
 }
 
-/// Samples per second at which the first of issue, exp unit and memory is full.
-double floor_rate(const ModelConfig& c, const Machine& machine) {
-    const double layers = c.n_layers;
-    const double issue = machine.peaks.fma_per_s / (layers * layer_instructions(c));
-    const double exps = machine.peaks.exp2_per_s / (layers * layer_exps(c));
-    const double memory = machine.peaks.copy_bytes_per_s / model_bytes(c);
-    return std::min({issue, exps, memory});
+/// Samples per second at which the first of issue, exp unit and memory is full. The filters at the ends are not counted.
+struct Floor {
+    double rate;
+    const char* full;
+};
+Floor floor_of(const ModelConfig& c, const Machine& machine) {
+    double instructions = 0, exps = 0;
+    for (int l = 0; l < c.n_layers; ++l) instructions += layer_instructions(c.block(l)), exps += layer_exps(c.block(l));
+    const Floor floors[] = {{machine.peaks.fma_per_s / instructions, "issue"}, {machine.peaks.exp2_per_s / exps, "exp"},
+                            {machine.peaks.copy_bytes_per_s / model_bytes(c), "memory"}};
+    return *std::ranges::min_element(floors, {}, &Floor::rate);
 }
 
 double device_rate(const Model& model, std::size_t n, bool fused) {
@@ -114,13 +129,16 @@ Machine measure_machine() {
 }
 
 void print_models(const Machine& machine, const std::string& only) {
-    std::printf("whole model, 2^22 samples           G sample/s   x real time   of floor   floor G/s   any-width path   from and to host\n");
+    constexpr std::size_t samples = std::size_t{1} << 22;
+    std::printf("whole model, 2^22 samples   G sample/s  x layers  x real time  bytes/layer  TB/s  of floor  floor G/s  (full)  any width  to host\n");
     for (const Named& m : benchmark_models()) {
         if (!only.empty() && m.name != only) continue;
         const Model model = model_of(m.config);
-        const double rate = device_rate(model, std::size_t{1} << 22, true), floor = floor_rate(m.config, machine);
-        std::printf("%-34s %11.3f %13.0f %9.0f%% %11.2f %16.3f %18.3f\n", m.name.c_str(), rate * 1e-9, rate / 48000, 100 * rate / floor,
-                    floor * 1e-9, device_rate(model, std::size_t{1} << 22, false) * 1e-9, host_rate(model, std::size_t{1} << 26) * 1e-9);
+        const Floor floor = floor_of(m.config, machine);
+        const double rate = device_rate(model, samples, true), layers = m.config.n_layers, bytes = model_bytes(m.config);
+        std::printf("%-27s %10.3f %9.2f %12.0f %12.0f %5.2f %8.0f%% %10.2f  %-6s %10.3f %8.3f\n", m.name.c_str(), rate * 1e-9, layers * rate * 1e-9,
+                    rate / 48000, bytes / layers, bytes * rate * 1e-12, 100 * rate / floor.rate, floor.rate * 1e-9, floor.full,
+                    device_rate(model, samples, false) * 1e-9, host_rate(model, std::size_t{1} << 26) * 1e-9);
     }
     std::printf("\n");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A whole model over long signals on a GPU. Time is cut into chunks that run side by side in three phases (see
-// docs/architecture.md, "GPU"); state carries over from call to call. Blocks of the presets have fused kernels, in which a layer
-// reads and writes d_model values per sample; all others, of any kind and mixed, take a path for any width.
+// docs/architecture.md, "GPU"); state carries over from call to call. The presets' blocks, rotating and selective in any order, have
+// fused kernels, and so have some undilated selective ones; all others, of any kind and mixed, take a path for any width.
 //
 // Error   as LiveEngine: 1e-5 rms, 1e-4 max relative to the rms of a float64 evaluation. Two runs give the same bits; another
 //         cut into calls or chunks gives other roundings.

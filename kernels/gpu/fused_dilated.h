@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: MIT
-// Phase 1 of fused_layer.h for rotating layers, with complex states and a convolution of any dilation.
+// Phase 1 of fused_layer.h for layers whose convolution may have any dilation: selective ones, and rotating ones, with complex states.
+// Layers of either kind may follow one another in any order, as those of the presets do.
 //
 // A dilated convolution reaches back further than a chunk can compute again, so its inputs x_in come from memory: the phase 3 before
 // this layer's phase 1 has e in its threads and computes them (fused_output.h), and before the first layer FusedInput does from the
 // signal. In return phase 1 does not read e, has no norm and no in_proj, and looks back at no sample twice.
 //
-// Traffic of a layer, floats a sample, m = d_model, d = d_inner, n = d_state: phase 1 reads x_in (d; its earlier taps were read a moment
-// ago, here or by a neighbour, and are in the caches) and writes y, C and dt's row (d + n + 1); phase 3 reads these and e
-// (d + n + 1 + m) and writes e and the next layer's x_in (m + d). In all 4 d + 2 (n + 1) + 2 m: 58 floats or 232 bytes with 8/8/4,
-// the floor of this design, 12.4 G samples and layers per second at 2.9 TB/s; a selective layer, which reads e twice and no x_in,
-// moves 200. What is left to do away with: e, if phase 3 of a layer and phase 1 of the next were one kernel.
-// Instructions a sample and pair: phase 1 decay 8, gain 4, input 2, turn and decay 8, answer 2; phase 3 decay 2, turn 4, answer 3. With
-// 2 pairs, x_proj (9 rows of 8), conv and the rest as fused_scan.h: about 190 a channel and sample, so that the issue and not the
-// memory is what bounds it.
+// Traffic of a layer of either kind, floats a sample, m = d_model, d = d_inner, n = d_state: phase 1 reads x_in (d; its earlier taps
+// were read a moment ago, here or by a neighbour, and are in the caches) and writes y, C and dt's row (d + n + 1); phase 3 reads these
+// and e (d + n + 1 + m) and writes e and the next layer's x_in (m + d). In all 4 d + 2 (n + 1) + 2 m: 58 floats or 232 bytes with 8/8/4,
+// the floor of this design, 12.4 G samples and layers per second at 2.9 TB/s. Selective layers of which none is dilated, which read e
+// twice and no x_in, move 200 (fused_scan.h). The first layer encodes instead of reading e and the last one writes neither e nor x_in, so
+// that six layers move 224 bytes each. What is left to do away with: e, if phase 3 of a layer and phase 1 of the next were one kernel.
+// Instructions of phase 1 a sample and pair: decay 8, gain 4, input 2, turn and decay 8, answer 2; of phase 3 decay 2, turn 4, answer 3.
+// With 2 pairs, x_proj (9 rows of 8), conv and the rest as fused_scan.h: about 190 a channel and sample, so that the issue and not the
+// memory is what bounds it. A real state takes decay 8, step 2 (ema), answer 1, and in phase 3 decay 2, answer 2: 4 of these are
+// 60, 2 pairs 66; the code of both phases comes out a quarter to a third shorter than a rotating layer's.
 //
-// Shapes    as fused_layer.h; x_in (length, d_inner) with history() samples in front; columns of a channel: d_state / 2 real parts, then as
-//           many imaginary ones
-// Source    kernels/equations/rotating_scan.h
+// Shapes    as fused_layer.h; x_in (length, d_inner) with history() samples in front; columns of a rotating layer's channel: d_state / 2
+//           real parts, then as many imaginary ones
+// Source    kernels/equations/selective_scan_chunked.h, rotating_scan.h
 #pragma once
 
 #include "gpu/fused_scan.h"
@@ -24,21 +27,21 @@
 namespace serpent::kernels::gpu {
 
 template <class Shape, class Group>
-class RotatingScan : FusedScan<Shape, Group, false> {
+class DilatedScan : FusedScan<Shape, Group, false> {
     using Base = FusedScan<Shape, Group, false>;
     using Base::group_, Base::layer_, Base::span_, Base::tile_, Base::thread_;
-    static_assert(Shape::rotating);
+    static_assert(Shape::dilated);
 
 public:
     using typename Base::Thread;
     using typename Base::GroupType;
     using Base::steps, Base::tile_floats;
 
-    SERPENT_HD RotatingScan(const Group& group, const FusedLayer& layer, std::int64_t chunk, float* tile) : Base(group, layer, chunk, tile) {}
+    SERPENT_HD DilatedScan(const Group& group, const FusedLayer& layer, std::int64_t chunk, float* tile) : Base(group, layer, chunk, tile) {}
 
     /// Leaves the chunk's end in `ends`, whether there is such a chunk or not.
     SERPENT_HD void run(const FusedBlockEnds<Shape>& ends) {
-        prepare();
+        this->prepare();
         fetch_taps(0);
         // Chunks behind the end run along: the threads of a warp stay together.
         for (int t = 0; t < layer_.chunk; t += steps) {
@@ -50,36 +53,13 @@ public:
             group_.sync();
             this->keep_row(valid);
             this->step_sizes(valid);
-            scan(valid);
+            if constexpr (Shape::rotating) scan_turning(valid);
+            else this->scan(valid);
         }
         this->leave(ends);
     }
 
 private:
-    SERPENT_HD void prepare() {
-        using S = Shape;
-        group_.each(thread_, [&](int thread, Thread& l) {
-            const float* const w = layer_.weights + thread;
-            const auto at = [&](int place) { return w[place * S::threads]; };
-            l.conv_bias = at(S::conv_bias), l.skip = at(S::skip);
-            l.dt_row_bias = at(S::dt_row_bias), l.dt_scale = at(S::dt_scale), l.dt_bias = at(S::dt_bias);
-            SERPENT_UNROLL
-            for (int j = 0; j < S::rows; ++j) l.proj[j].load(layer_.weights, S::proj + j * S::inner, thread);
-            load_weights(l.conv, w + S::conv_weight * S::threads, S::threads);
-            load_weights(l.proj_bias, w + S::proj_bias * S::threads, S::threads);
-            load_weights(l.dt_row, w + S::dt_row * S::threads, S::threads);
-            load_weights(l.rate, w + S::rate * S::threads, S::threads);
-            load_weights(l.turn_t, w + S::turn * S::threads, S::threads);
-            load_weights(l.turn_s, w + (S::turn + S::pairs) * S::threads, S::threads);
-            l.dt_sum = 0.0f;
-            SERPENT_UNROLL
-            for (int n = 0; n < S::state; ++n) l.h[n] = 0.0f;
-            l.x_in_at = layer_.x_in + (span_.begin * S::inner + thread);
-            l.y_at = layer_.y + (span_.begin * S::inner + thread * 4);
-            l.row_at = layer_.rows + (span_.begin / steps * S::row_floats + thread * 4);
-        });
-    }
-
     SERPENT_HD void fetch_taps(int t) {
         group_.each(thread_, [&](int thread, Thread& l) {
             const bool mine = thread < Shape::inner;
@@ -105,14 +85,14 @@ private:
         });
     }
 
-    /// Samples behind the end leave the states as they are.
-    SERPENT_HD void scan(int valid) {
+    /// FusedScan::scan() for pairs. Samples behind the end leave the states as they are.
+    SERPENT_HD void scan_turning(int valid) {
         group_.each(thread_, [&](int thread, Thread& l) {
             float y[steps];
             SERPENT_UNROLL
             for (int i = 0; i < steps; ++i) {
                 y[i] = l.skip * l.x[i];
-                if (i < valid) step(l, i, y[i]);
+                if (i < valid) turning_step(l, i, y[i]);
             }
             SERPENT_UNROLL
             for (int i = 0; i < steps; i += 4)
@@ -121,7 +101,7 @@ private:
         });
     }
 
-    SERPENT_HD void step(Thread& l, int i, float& y) const {
+    SERPENT_HD void turning_step(Thread& l, int i, float& y) const {
         float b[Shape::state], c[Shape::state], q = 0.0f, in = 0.0f;
         SERPENT_UNROLL
         for (int n = 0; n < Shape::state; n += 4) {

@@ -17,6 +17,8 @@ public:
 };
 
 std::unique_ptr<RenderEngine> make_cpu_engine(std::shared_ptr<const Model> model, RendererOptions options);
+/// For .nam captures.
+std::unique_ptr<RenderEngine> make_nam_engine(std::shared_ptr<const Model> model, const RendererOptions& options);
 /// Throws kernels::DeviceError.
 std::unique_ptr<RenderEngine> make_device_engine(std::shared_ptr<const Model> model, const RendererOptions& options);
 

@@ -29,6 +29,17 @@ void require(bool holds, const char* what) {
 
 size_t size(int value) { return static_cast<size_t>(value); }
 
+/// A convolution that does the rest in its registers: what other functions cost hides a step of their own.
+bool ends_leaky(const NetOp& op) {
+    using K = NetFunctionKind;
+    return op.f.kind == K::relu || op.f.kind == K::leaky_relu || (op.f.kind == K::identity && op.sum >= 0);
+}
+
+float slope_of(const NetFunction& f, size_t channel) {
+    if (f.kind != NetFunctionKind::leaky_relu) return f.kind == NetFunctionKind::relu ? 0.0f : 1.0f;
+    return f.slopes.empty() ? f.slope : f.slopes[channel];
+}
+
 } // namespace
 
 struct NetEngine::Impl {
@@ -36,7 +47,7 @@ struct NetEngine::Impl {
     std::vector<hwy::AlignedFreeUniquePtr<float[]>> memory;
     std::vector<NetRows> signals;
     std::vector<NetStep> steps;
-    std::vector<std::vector<NetRows*>> made;  // by each step, for the last time
+    std::vector<NetRows*> moving;  // signals with a past
     std::deque<NetLstm> lstms;
     std::deque<NetFir> firs;
     NetRows *input = nullptr, *output = nullptr;
@@ -129,14 +140,17 @@ void NetEngine::Impl::make_convolution(NetStep& step, const NetOp& op) {
         step.weight = packed, step.run = ops->dot;
         return;
     }
+    step.leaky = ends_leaky(op);
+    require(op.f.slopes.empty() || op.f.slopes.size() == (out.halves ? out.channels / 2 : out.channels), "slopes do not fit");
     const NetConvCode code = ops->convolution(step);
-    const size_t group = code.width * (1 + side + taps * in.channels);
+    const size_t group = code.width * (1 + (step.leaky ? 1 : 0) + side + taps * in.channels);
     float* packed = floats(out.stride / code.width * group);
     for (size_t o = 0; o < out.channels; ++o) {
         const size_t lane = out.lane(o);
         float* to = packed + lane / code.width * group + lane % code.width;
         const auto put = [&](float value) { *to = value, to += code.width; };
         put(op.bias.empty() ? 0.0f : op.bias[o]);
+        if (step.leaky) put(slope_of(op.f, out.halves ? o % (out.channels / 2) : o));
         for (size_t j = 0; j < side; ++j) put(op.side_weight[o * side + j]);
         for (size_t k = 0; k < taps; ++k)
             for (size_t i = 0; i < in.channels; ++i) put(weight(o, i, k));
@@ -192,7 +206,7 @@ void NetEngine::Impl::make_step(const NetOp& op, const FirOps& fir) {
     switch (op.kind) {
     case NetOpKind::convolve: {
         make_convolution(step, op);
-        if (op.f.kind == NetFunctionKind::identity && !step.sum) break;
+        if (step.leaky || (op.f.kind == NetFunctionKind::identity && !step.sum)) break;
         steps.push_back(step);  // and then, in place:
         step.kind = NetOpKind::activate, step.in = step.out, step.f = curve(op.f, out), step.run = ops->activate;
         break;
@@ -218,16 +232,17 @@ void NetEngine::Impl::make_step(const NetOp& op, const FirOps& fir) {
     steps.push_back(step);
 }
 
-/// A signal's rows repeat, and its next block moves on, once nothing more is added to them.
+/// A signal's rows repeat once nothing more is added to them.
 void NetEngine::Impl::note_made() {
-    made.resize(steps.size());
     for (NetRows& rows : signals) {
-        if (rows.ring == 0 || &rows == input) continue;
-        size_t last = steps.size();
-        for (size_t i = 0; i < steps.size(); ++i)
-            if (steps[i].out == &rows || steps[i].sum == &rows) last = i;
-        require(last < steps.size(), "a signal is read and never made");
-        made[last].push_back(&rows);
+        if (rows.ring == 0) continue;
+        moving.push_back(&rows);
+        if (&rows == input) continue;
+        NetStep* last = nullptr;
+        for (NetStep& step : steps)
+            if (step.out == &rows || step.sum == &rows) last = &step;
+        require(last, "a signal is read and never made");
+        (last->out == &rows ? last->repeat_out : last->repeat_sum) = true;
     }
 }
 
@@ -276,14 +291,14 @@ void repeat(NetRows& rows, size_t n) noexcept {
 /// The input's n rows have been written.
 void NetEngine::Impl::run(size_t n) noexcept {
     if (input->ring > 0) repeat(*input, n);
-    for (size_t i = 0; i < steps.size(); ++i) {
-        steps[i].run(steps[i], n);
-        for (NetRows* rows : made[i]) repeat(*rows, n);
+    for (const NetStep& step : steps) {
+        step.run(step, n);
+        if (step.repeat_out) repeat(*step.out, n);
+        if (step.repeat_sum) repeat(*step.sum, n);
     }
-    for (NetRows& rows : signals) {
-        if (rows.ring == 0) continue;
-        rows.at += n;
-        if (rows.at >= rows.ring) rows.at -= rows.ring;
+    for (NetRows* rows : moving) {
+        rows->at += n;
+        if (rows->at >= rows->ring) rows->at -= rows->ring;
     }
 }
 
@@ -318,10 +333,11 @@ void NetEngine::Impl::settle_by_filling() noexcept {
     for (NetRows& rows : signals) rows.at = 0;
     std::fill_n(input->rows, input->stride, 0.0f);
     if (input->ring > 0) fill(*input);
-    for (size_t i = 0; i < steps.size(); ++i) {
-        if (NetFir* fir = steps[i].fir) std::fill_n(fir->signal, fir->size, steps[i].in->now()[0]), fir->at = fir->padded - 1;
-        steps[i].run(steps[i], 1);
-        for (NetRows* rows : made[i]) fill(*rows);
+    for (const NetStep& step : steps) {
+        if (NetFir* fir = step.fir) std::fill_n(fir->signal, fir->size, step.in->now()[0]), fir->at = fir->padded - 1;
+        step.run(step, 1);
+        if (step.repeat_out) fill(*step.out);
+        if (step.repeat_sum) fill(*step.sum);
     }
 }
 

@@ -21,8 +21,8 @@ constexpr size_t most_lanes = hn::MaxLanes(hn::ScalableTag<float>());
 /// Of vectors that hold at most `wanted` floats.
 constexpr size_t lanes_for(size_t wanted) { return wanted < most_lanes ? wanted : most_lanes; }
 
-/// `samples` rows from row t on of the `group`-th `lanes * vectors` lanes of out. fixed: the input's channels, 0: any.
-template <size_t lanes, size_t vectors, size_t samples, size_t fixed>
+/// `samples` rows from row t on of the `lanes * vectors` lanes of out from `first_lane` on. fixed: the input's channels, 0: any.
+template <size_t lanes, size_t vectors, size_t samples, size_t fixed, bool leaky>
 HWY_INLINE void convolve_rows(const NetStep& s, const float* weight, size_t t, size_t first_lane) {
     const hn::CappedTag<float, lanes> d;
     using V = hn::Vec<decltype(d)>;
@@ -33,7 +33,8 @@ HWY_INLINE void convolve_rows(const NetStep& s, const float* weight, size_t t, s
         const V bias = hn::Load(d, weight + v * lanes);
         for (size_t i = 0; i < samples; ++i) even[i][v] = bias, odd[i][v] = hn::Zero(d);
     }
-    weight += width;
+    const float* slopes = weight + width;
+    weight += leaky ? 2 * width : width;
     if (s.side) {
         const float* side = s.side->now() + t * s.side->stride;
         for (size_t j = 0; j < s.side->channels; ++j, weight += width)
@@ -61,45 +62,53 @@ HWY_INLINE void convolve_rows(const NetStep& s, const float* weight, size_t t, s
             const size_t at = to + i * s.out->stride + v * lanes;
             V sum = hn::Add(even[i][v], odd[i][v]);
             if (s.plus) sum = hn::Add(sum, hn::LoadU(d, s.plus->now() + at));
+            if (leaky) sum = hn::MulAdd(hn::Min(sum, hn::Zero(d)), hn::Load(d, slopes + v * lanes), hn::Max(sum, hn::Zero(d)));
             hn::StoreU(sum, d, s.out->now() + at);
+            if (!leaky || !s.sum) continue;
+            hn::StoreU(s.sum_from ? hn::Add(hn::LoadU(d, s.sum_from->now() + at), sum) : sum, d, s.sum->now() + at);
         }
 }
 
-template <size_t lanes, size_t vectors, size_t fixed>
+template <size_t lanes, size_t vectors, size_t fixed, bool leaky>
 void convolve(const NetStep& s, size_t n) {
     constexpr size_t width = lanes * vectors, together = vectors == 1 ? 4 : 2;  // eight sums at a time
-    const size_t side = s.side ? s.side->channels : 0, group = width * (1 + side + s.kernel * s.in->channels);
+    const size_t side = s.side ? s.side->channels : 0, group = width * (1 + leaky + side + s.kernel * s.in->channels);
     const float* weight = s.weight;
     for (size_t first = 0; first < s.out->stride; first += width, weight += group) {
         size_t t = 0;
-        for (; t + together <= n; t += together) convolve_rows<lanes, vectors, together, fixed>(s, weight, t, first);
-        for (; t < n; ++t) convolve_rows<lanes, vectors, 1, fixed>(s, weight, t, first);
+        for (; t + together <= n; t += together) convolve_rows<lanes, vectors, together, fixed, leaky>(s, weight, t, first);
+        for (; t < n; ++t) convolve_rows<lanes, vectors, 1, fixed, leaky>(s, weight, t, first);
+    }
+}
+
+template <size_t lanes, size_t vectors, bool leaky>
+NetConvCode convolution_for(size_t channels) {
+    const auto code = [](NetStep::Run run) { return NetConvCode{run, lanes * vectors}; };
+    switch (channels) {
+    case 1: return code(convolve<lanes, vectors, 1, leaky>);
+    case 2: return code(convolve<lanes, vectors, 2, leaky>);
+    case 3: return code(convolve<lanes, vectors, 3, leaky>);
+    case 4: return code(convolve<lanes, vectors, 4, leaky>);
+    case 6: return code(convolve<lanes, vectors, 6, leaky>);
+    case 8: return code(convolve<lanes, vectors, 8, leaky>);
+    case 12: return code(convolve<lanes, vectors, 12, leaky>);
+    case 16: return code(convolve<lanes, vectors, 16, leaky>);
+    default: return code(convolve<lanes, vectors, 0, leaky>);
     }
 }
 
 template <size_t lanes, size_t vectors>
-NetConvCode convolution_of(size_t channels) {
-    const auto code = [](NetStep::Run run) { return NetConvCode{run, lanes * vectors}; };
-    switch (channels) {
-    case 1: return code(convolve<lanes, vectors, 1>);
-    case 2: return code(convolve<lanes, vectors, 2>);
-    case 3: return code(convolve<lanes, vectors, 3>);
-    case 4: return code(convolve<lanes, vectors, 4>);
-    case 6: return code(convolve<lanes, vectors, 6>);
-    case 8: return code(convolve<lanes, vectors, 8>);
-    case 12: return code(convolve<lanes, vectors, 12>);
-    case 16: return code(convolve<lanes, vectors, 16>);
-    default: return code(convolve<lanes, vectors, 0>);
-    }
+NetConvCode convolution_of(const NetStep& s) {
+    return s.leaky ? convolution_for<lanes, vectors, true>(s.in->channels) : convolution_for<lanes, vectors, false>(s.in->channels);
 }
 
 NetConvCode convolution(const NetStep& s) {
-    const size_t stride = s.out->stride, channels = s.in->channels;
+    const size_t stride = s.out->stride;
     constexpr size_t narrow = lanes_for(4), middle = lanes_for(8), wide = lanes_for(16);
-    if (stride == 4) return convolution_of<narrow, 1>(channels);
-    if (stride % (2 * wide) == 0) return convolution_of<wide, 2>(channels);
-    if (stride % wide == 0) return convolution_of<wide, 1>(channels);
-    return convolution_of<middle, 1>(channels);
+    if (stride == 4) return convolution_of<narrow, 1>(s);
+    if (stride % (2 * wide) == 0) return convolution_of<wide, 2>(s);
+    if (stride % wide == 0) return convolution_of<wide, 1>(s);
+    return convolution_of<middle, 1>(s);
 }
 
 /// One channel out: the lanes are those of the input, even and odd taps are the chains, and a fixed tree adds up the lanes.

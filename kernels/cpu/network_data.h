@@ -53,6 +53,8 @@ struct NetStep {
     NetRows *sum = nullptr, *sum_from = nullptr, *scale = nullptr, *shift = nullptr;
     std::size_t kernel = 1, dilation = 1;
     bool dot = false;                // one channel comes out: lanes are those of the input
+    bool leaky = false;              // a convolution that ends with a leaky_relu, or a sum; other functions are steps of their own
+    bool repeat_out = false, repeat_sum = false;  // nothing more is added to their rows: they repeat now
     const float* weight = nullptr;   // packed for the step's code
     float bias = 0;                  // of a dot or a filter
     NetCurve f, g;
@@ -60,8 +62,8 @@ struct NetStep {
     NetFir* fir = nullptr;
 };
 
-/// How a convolution's weights lie: for every `width` lanes of a row of out: bias, then side [side channels][width], then [kernel][in
-/// channels][width]. A dot's: [kernel][stride of in].
+/// How a convolution's weights lie: for every `width` lanes of a row of out: bias, slopes where `leaky`, then side [side
+/// channels][width], then [kernel][in channels][width]. A dot's: [kernel][stride of in].
 struct NetConvCode {
     NetStep::Run run;
     std::size_t width;

@@ -116,32 +116,34 @@ void modulate(const NetStep& s, size_t n) {
     });
 }
 
-/// gates = bias + weight (x, h), for `lanes * vectors` of them.
+/// gates = bias + weight (x, h), for `lanes * vectors` of them at a time.
 template <size_t lanes, size_t vectors>
-HWY_INLINE void lstm_gates(const NetStep& s, const float* x, size_t first) {
+void lstm_gates(const NetStep& s, const float* x) {
     const hn::CappedTag<float, lanes> d;
     const NetLstm& l = *s.lstm;
     const size_t all = 4 * l.stride;
-    hn::Vec<decltype(d)> sum[vectors];
-    const float* weight = s.weight + first;
-    for (size_t v = 0; v < vectors; ++v) sum[v] = hn::Load(d, weight + v * lanes);
-    const auto add = [&](float value) HWY_ATTR {
-        weight += all;
-        for (size_t v = 0; v < vectors; ++v) sum[v] = hn::MulAdd(hn::Set(d, value), hn::Load(d, weight + v * lanes), sum[v]);
-    };
-    for (size_t i = 0; i < s.in->channels; ++i) add(x[i]);
-    for (size_t i = 0; i < l.hidden; ++i) add(l.h[i]);
-    for (size_t v = 0; v < vectors; ++v) hn::Store(sum[v], d, l.gates + first + v * lanes);
+    for (size_t first = 0; first < all; first += lanes * vectors) {
+        hn::Vec<decltype(d)> sum[vectors];
+        const float* weight = s.weight + first;
+        for (size_t v = 0; v < vectors; ++v) sum[v] = hn::Load(d, weight + v * lanes);
+        const auto add = [&](float value) HWY_ATTR {
+            weight += all;
+            for (size_t v = 0; v < vectors; ++v) sum[v] = hn::MulAdd(hn::Set(d, value), hn::Load(d, weight + v * lanes), sum[v]);
+        };
+        for (size_t i = 0; i < s.in->channels; ++i) add(x[i]);
+        for (size_t i = 0; i < l.hidden; ++i) add(l.h[i]);
+        for (size_t v = 0; v < vectors; ++v) hn::Store(sum[v], d, l.gates + first + v * lanes);
+    }
 }
 
 template <size_t lanes>
 void lstm_rows(const NetStep& s, size_t n) {
     const hn::CappedTag<float, lanes> d;
     const NetLstm& l = *s.lstm;
-    constexpr size_t vectors = 4;
+    const size_t all = 4 * l.stride;
+    const auto gates = all % (8 * lanes) == 0 ? lstm_gates<lanes, 8> : all % (6 * lanes) == 0 ? lstm_gates<lanes, 6> : lstm_gates<lanes, 4>;
     for (size_t t = 0; t < n; ++t) {
-        const float* x = s.in->now() + t * s.in->stride;
-        for (size_t first = 0; first < 4 * l.stride; first += lanes * vectors) lstm_gates<lanes, vectors>(s, x, first);
+        gates(s, s.in->now() + t * s.in->stride);
         float* out = s.out->now() + t * s.out->stride;
         for (size_t i = 0; i < l.stride; i += lanes) {
             const auto gate = [&](size_t which) HWY_ATTR { return hn::Load(d, l.gates + which * l.stride + i); };

@@ -11,11 +11,13 @@
 #include "nam/document.h"
 #include "nam/network.h"
 #include "serpent/errors.h"
+#include "serpent/file_kind.h"
+#include "serpent/nam.h"
 
 namespace serpent {
 
 Model Model::parse(std::span<const std::byte> bytes, std::string_view source) try {
-    if (nam::looks_like_nam(bytes)) return nam::read_model({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    if (kind_of(bytes).is_nam()) return nam::read_model({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     const Safetensors file = parse_safetensors(bytes);
     const int version = check_format(file.metadata);
     Model model;
@@ -36,7 +38,9 @@ Model Model::parse(std::span<const std::byte> bytes, std::string_view source) tr
 }
 
 Model Model::load(const std::filesystem::path& path) try {
-    return parse(read_file(path), path.string());
+    std::error_code unknown;
+    const bool large = std::filesystem::file_size(path, unknown) > nam::max_bytes && !unknown;
+    return parse(read_file(path, large && kind_of_file(path).is_nam() ? nam::max_bytes : max_file_bytes), path.string());
 } catch (...) {
     rethrow_as_error("read " + path.string());
 }

@@ -133,14 +133,6 @@ void set_network(Model& model, std::shared_ptr<const NamCapture> capture) {
 
 } // namespace
 
-bool looks_like_nam(std::span<const std::byte> bytes) {
-    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    const std::size_t begin = text.find_first_not_of("\xef\xbb\xbf \t\r\n");
-    if (begin == text.npos || text[begin] != '{') return false;
-    // A safetensors file may begin with any byte of its header's length, with '{' too: then its header follows.
-    return text.size() < 9 || text[8] != '{' || text.substr(1, 7).find('\0') == text.npos;
-}
-
 Model read_model(std::string_view text) {
     if (text.size() > max_bytes)
         throw Error("it has " + std::to_string(text.size()) + " bytes; of a .nam file at most " + std::to_string(max_bytes) + " are read");

@@ -174,7 +174,7 @@ void NetEngine::Impl::make_lstm(NetStep& step, const NetOp& op) {
         }
     NetLstm& l = lstms.emplace_back();
     l.hidden = hidden, l.stride = out.stride;
-    l.h = floats(out.stride), l.c = floats(out.stride), l.gates = floats(all);
+    l.h = floats(out.stride), l.c = floats(out.stride), l.c_low = floats(out.stride), l.gates = floats(all);
     l.first_h = copied(op.h), l.first_c = copied(op.c);
     step.lstm = &l, step.weight = packed, step.run = ops->lstm;
 }
@@ -354,6 +354,7 @@ void NetEngine::clear() noexcept {
     for (NetLstm& l : impl_->lstms) {
         std::copy_n(l.first_h, l.hidden, l.h);
         std::copy_n(l.first_c, l.hidden, l.c);
+        std::fill_n(l.c_low, l.hidden, 0.0f);
     }
     for (NetFir& f : impl_->firs) std::fill_n(f.signal, f.size, 0.0f);
 }
@@ -366,7 +367,7 @@ void NetEngine::Impl::for_state(const Part& part) const noexcept {
         if (rows.ring > 0) part(rows.rows + (rows.ring - (rows.past - first)) * rows.stride, (rows.past - first) * rows.stride);
         part(rows.rows + (rows.at - first) * rows.stride, first * rows.stride);
     }
-    for (const NetLstm& l : lstms) part(l.h, l.hidden), part(l.c, l.hidden);
+    for (const NetLstm& l : lstms) part(l.h, l.hidden), part(l.c, l.hidden), part(l.c_low, l.hidden);
     for (const NetFir& f : firs) part(f.signal + f.at - (f.taps - 1), f.taps - 1);
 }
 

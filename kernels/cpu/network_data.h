@@ -34,7 +34,8 @@ struct NetCurve {
 
 struct NetLstm {
     std::size_t hidden = 0, stride = 0;                  // of a row of hidden values
-    float *h = nullptr, *c = nullptr, *gates = nullptr;  // [stride], [stride], [4][stride]
+    float *h = nullptr, *c = nullptr, *c_low = nullptr;  // [stride]; c_low: what rounding left out of c
+    float* gates = nullptr;                              // [4][stride]
     const float *first_h = nullptr, *first_c = nullptr;
 };
 

@@ -147,10 +147,13 @@ void lstm_rows(const NetStep& s, size_t n) {
         float* out = s.out->now() + t * s.out->stride;
         for (size_t i = 0; i < l.stride; i += lanes) {
             const auto gate = [&](size_t which) HWY_ATTR { return hn::Load(d, l.gates + which * l.stride + i); };
-            const auto kept = hn::Mul(quick_sigmoid_v(d, gate(1)), hn::Load(d, l.c + i));
-            const auto c = hn::MulAdd(quick_sigmoid_v(d, gate(0)), tanh_v(d, gate(2)), kept);
+            auto c = hn::Load(d, l.c + i), low = hn::Load(d, l.c_low + i);
+            // s(f) c = c - s(-f) c: what a slow cell forgets in a step keeps its relative accuracy.
+            const auto lost = hn::NegMulAdd(quick_sigmoid_v(d, hn::Neg(gate(1))), c, low);
+            add_compensated(d, hn::MulAdd(quick_sigmoid_v(d, gate(0)), tanh_v(d, gate(2)), lost), &c, &low);
             const auto h = hn::Mul(quick_sigmoid_v(d, gate(3)), tanh_v(d, c));
             hn::Store(c, d, l.c + i);
+            hn::Store(low, d, l.c_low + i);
             hn::Store(h, d, l.h + i);
             hn::StoreU(h, d, out + i);
         }

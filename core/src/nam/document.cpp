@@ -20,6 +20,8 @@ constexpr std::size_t max_values = 200'000; // beside the weights
 /// Takes the parser's events: no recursion, so that depth costs nothing.
 class Reader : public nlohmann::json_sax<json> {
 public:
+    explicit Reader(std::string_view text) : text_(text) {}
+
     Document document;
 
     bool null() override { return value(nullptr); }
@@ -51,10 +53,11 @@ public:
         key_ = std::move(v);
         return true;
     }
-    bool parse_error(std::size_t byte, const std::string& token, const json::exception& error) override {
+    bool parse_error(std::size_t byte, const std::string&, const json::exception& error) override {
         const std::string at = " (at byte " + std::to_string(byte) + ")";
         if (error.id == 406) throw Error("it holds a number that is too large for any weight" + at);
-        if (token.find_first_of("NI") != token.npos && token.size() <= 3) throw Error("it holds NaN or Infinity" + at + "; the training it came from had diverged");
+        const char there = byte >= 1 && byte <= text_.size() ? text_[byte - 1] : ' ';
+        if (there == 'N' || there == 'I') throw Error("it holds NaN or Infinity" + at + "; the training it came from had diverged");
         throw Error("it is not valid JSON" + at + "; download or export it again");
     }
 
@@ -92,6 +95,7 @@ private:
         return true;
     }
 
+    std::string_view text_;
     std::vector<json*> open_;  // a list grows only while none of its members is open
     std::string key_;
     bool in_weights_ = false;
@@ -101,7 +105,7 @@ private:
 } // namespace
 
 Document parse_document(std::string_view text) {
-    Reader reader;
+    Reader reader(text);
     json::sax_parse(text, &reader);
     return std::move(reader.document);
 }

@@ -9,7 +9,7 @@
 //   blend     a = g(second half);  out = a f(first half) + (1 - a) first half;   both: `sum` as above, and in is spoiled
 //   modulate  out = scale in + shift
 //   activate  out = f(in);   `sum` as above
-//   lstm      i, f, g, o = weight (in, h) + bias;  c = s(f) c + s(i) tanh(g);  h = s(o) tanh(c);  out = h
+//   lstm      i, f, g, o = weight (in, h) + bias;  c = s(f) c + s(i) tanh(g);  h = s(o) tanh(c);  out = h;  s(x) = 1 / (1 + exp(-x))
 //   fir       out[0] = bias[0] + sum_k weight[k] in[0][t - k]
 //
 // Channels lie in SIMD lanes. Up to net_block samples pass operator by operator, and every sample sees the same arithmetic in the

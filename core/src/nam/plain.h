@@ -132,8 +132,8 @@ Signal<T> plain(const WaveNet& net, const Signal<T>& in) {
         head = plain_conv(array.head, head);
     }
     head = plain_each(std::move(head), [&](T v, std::size_t) { return T(net.head_scale) * v; });
-    for (const auto& [f, conv] : net.head)
-        head = plain_conv(conv, plain_each(std::move(head), [&](T v, std::size_t c) { return plain_function(f, v, c); }));
+    for (const auto& stage : net.head)
+        head = plain_conv(stage.second, plain_each(std::move(head), [&](T v, std::size_t c) { return plain_function(stage.first, v, c); }));
     return head;
 }
 

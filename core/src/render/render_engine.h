@@ -11,7 +11,7 @@ public:
     virtual ~RenderEngine() = default;
     virtual void process(const float* const* in, float* const* out, std::size_t n) = 0;
     virtual std::size_t preferred_block() const noexcept = 0;
-    virtual int threads() const noexcept = 0;  ///< 0 on a GPU
+    virtual int threads() const noexcept = 0;  ///< 0 on a GPU, and where threads cannot share
     virtual const State& state() const = 0;
     virtual void set_state(const State& state) = 0;
 };

@@ -32,9 +32,10 @@ HWY_INLINE V quick_sigmoid_v(D d, V x) {
     return hn::Div(one, hn::MulAdd(power, exp2_fraction_v(d, f), one));
 }
 
-/// The quotient of polynomials that the public player plays for "Fasttanh".
+/// The quotient of polynomials that the public player plays for "Fasttanh". Beyond 1e8, where powers would overflow, it stands still.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V fast_tanh_v(D d, V x) {
+    x = hn::Max(hn::Min(x, hn::Set(d, 1e8f)), hn::Set(d, -1e8f));
     const V ax = hn::Abs(x), x2 = hn::Mul(x, x);
     const V a = hn::Set(d, 2.45550750702956f), b = hn::Set(d, 2.44506634652299f);
     const V cubic = hn::MulAdd(hn::Set(d, 0.821226666969744f), ax, hn::Set(d, 0.893229853513558f));

@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "generator_bench.h"
 #include "json_text.h"
+#include "model_argument.h"
 
 #include "serpent/kernels/peak.h"
 #include "serpent/model.h"
@@ -239,6 +240,7 @@ CLI::App* add_bench_command(CLI::App& app) {
     struct Options {
         std::string model;
         bool json = false;
+        std::optional<double> size;
         double seconds = 4.0, callback_seconds = 0.0, minutes = 0.0;
     };
     auto options = std::make_shared<Options>();
@@ -252,6 +254,7 @@ CLI::App* add_bench_command(CLI::App& app) {
         ->check(CLI::Range(0.1, 86400.0));
     command->add_option("--minutes", options->minutes, "Generators: also time every step of so much audio")->type_name("M")
         ->check(CLI::Range(0.0, 1440.0).description(""));
+    add_size_option(*command, options->size);
     command->add_flag("--json", options->json, "Print JSON for a program");
     command->callback([options] {
         if (is_generator(options->model)) {
@@ -259,7 +262,7 @@ CLI::App* add_bench_command(CLI::App& app) {
             bench_generator(model, options->seconds, options->minutes, options->json);
             return;
         }
-        const auto model = std::make_shared<const Model>(Model::load(options->model));
+        const auto model = at_size(std::make_shared<const Model>(Model::load(options->model)), options->size);
         Report report = measure(model, options->seconds);
         if (options->callback_seconds > 0.0) report.callback = bench_callback(model, headline_block, options->callback_seconds);
         if (options->json)

@@ -21,6 +21,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <memory>
+#include <optional>
 
 namespace fs = std::filesystem;
 
@@ -31,6 +33,7 @@ constexpr const char* examples =
     "  serpent evaluate amp.safetensors dry.wav wet.wav\n"
     "  serpent evaluate amp.safetensors dry.wav wet.wav --report amp.html      look and listen\n"
     "  serpent evaluate pedal.safetensors --takes knobs.json --json\n"
+    "  serpent evaluate amp.safetensors dry.wav --against amp.nam              two models of any kind\n"
     "\n"
     "  serpent evaluate amp.safetensors dry.wav wet.wav --latency 212      the wet was recorded 212 samples late\n"
     "\n"
@@ -42,13 +45,16 @@ constexpr const char* examples =
     "turning a volume knob would reach. The envelope error tells how far the loudness is off, over 100 ms windows.\n";
 
 struct Arguments {
-    fs::path model, dry, wet, takes, report;
+    fs::path model, dry, wet, takes, report, against;
+    std::optional<double> size;
     std::vector<std::string> controls;
     std::string initial_state = "silence";
     std::optional<int> latency_samples;
     int threads = 0;
     bool json = false, repair = false;
 };
+
+using SharedModel = std::shared_ptr<const serpent::Model>;
 
 struct Scored {
     serpent::Take take;
@@ -76,6 +82,23 @@ Checked read_checked(const serpent::Take& take, const Arguments& a, int latency_
     c.stretches = serpent::sound_stretches(timing, c.take.dry.frames(), rate);
     for (const std::string& note : notes)
         if (!note.starts_with("timing: ")) std::cerr << note << '\n';
+    return c;
+}
+
+serpent::RendererOptions renderer_options(const Arguments& a, const std::vector<float>& controls) {
+    serpent::RendererOptions options;
+    options.controls = controls;
+    options.threads = a.threads;
+    if (a.initial_state == "zero") options.initial_state = serpent::InitialState::zero;
+    return options;
+}
+
+/// A dry recording, and what `other` plays of it.
+Checked played_by(const SharedModel& other, const serpent::Take& take, const Arguments& a) {
+    Checked c;
+    c.take.dry = serpent::read_audio(take.dry);
+    c.take.wet = serpent::render_audio(other, c.take.dry, renderer_options(a, {}));
+    c.stretches = {{0, c.take.dry.frames(), 0}};
     return c;
 }
 
@@ -111,14 +134,6 @@ void tell_misfit(const fs::path& wet, const std::vector<float>& target, std::vec
                   << latency_samples + *late << '\n';
 }
 
-serpent::RendererOptions renderer_options(const Arguments& a, const std::vector<float>& controls) {
-    serpent::RendererOptions options;
-    options.controls = controls;
-    options.threads = a.threads;
-    if (a.initial_state == "zero") options.initial_state = serpent::InitialState::zero;
-    return options;
-}
-
 /// By how many samples the recordings that the model learned from were late; 0 where it does not say.
 std::size_t trained_latency(const serpent::Model& model) {
     const auto training = nlohmann::json::parse(model.metadata.training, nullptr, false);
@@ -128,7 +143,7 @@ std::size_t trained_latency(const serpent::Model& model) {
 
 /// What was said; else that of the recordings that the model learned from, where `take` came as late: a model of late recordings is early
 /// beside others that were made the same way.
-int latency_of(const std::shared_ptr<const serpent::Model>& model, const serpent::Take& take, const Arguments& a) {
+int latency_of(const SharedModel& model, const serpent::Take& take, const Arguments& a) {
     constexpr double much_better = 0.25;  // in ESR
     if (a.latency_samples) return *a.latency_samples;
     const std::size_t trained = trained_latency(*model);
@@ -146,9 +161,9 @@ int latency_of(const std::shared_ptr<const serpent::Model>& model, const serpent
 }
 
 /// Plays a take through the model; returns the mean of the channels' figures.
-serpent::Metrics score(const std::shared_ptr<const serpent::Model>& model, const serpent::Take& take,
-                       const Arguments& a, int latency_samples, serpent::ReportPart* part) {
-    const auto [recorded, stretches] = read_checked(take, a, latency_samples, model->config.channels);
+serpent::Metrics score(const SharedModel& model, const SharedModel& other, const serpent::Take& take, const Arguments& a,
+                       int latency_samples, serpent::ReportPart* part) {
+    const auto [recorded, stretches] = other ? played_by(other, take, a) : read_checked(take, a, latency_samples, model->config.channels);
     const auto& [dry, wet] = recorded;
     const serpent::AudioBuffer out = serpent::render_audio(model, dry, renderer_options(a, take.controls));
     if (out.channels.size() != wet.channels.size())
@@ -160,7 +175,7 @@ serpent::Metrics score(const std::shared_ptr<const serpent::Model>& model, const
         const auto prediction = joined(out.channels[c], stretches, false);
         channels.push_back(serpent::evaluate(in, target, prediction, dry.sample_rate));
         if (c > 0) continue;
-        tell_misfit(take.wet, target, prediction, dry.sample_rate, latency_samples);
+        if (!other) tell_misfit(take.wet, target, prediction, dry.sample_rate, latency_samples);
         if (part) *part = {take.wet.filename().string(), in, target, prediction, {}};
     }
     const serpent::Metrics metrics = serpent::mean(channels);
@@ -186,6 +201,11 @@ void print_table(const std::vector<Scored>& scored, const serpent::Metrics& mean
 }
 
 std::vector<Scored> plan(const Arguments& a, const serpent::Model& model) {
+    if (!a.against.empty()) {
+        if (a.dry.empty() || !a.wet.empty() || !a.takes.empty())
+            throw serpent::Error("--against plays one recording through both models: give DRY alone");
+        return {{{a.dry, a.against, control_values(model, a.controls)}, a.against.filename().string(), {}}};
+    }
     if (a.takes.empty()) {
         if (a.dry.empty() || a.wet.empty()) throw serpent::Error("give a DRY and a WET recording, or --takes FILE.json");
         return {{{a.dry, a.wet, control_values(model, a.controls)}, a.wet.filename().string(), {}}};
@@ -206,20 +226,21 @@ std::vector<Scored> plan(const Arguments& a, const serpent::Model& model) {
 }
 
 void run(const Arguments& a) {
-    const auto model = load_model(a.model, "serpent evaluate", {a.dry, a.wet});
+    const auto model = at_size(load_model(a.model, "serpent evaluate", {a.dry, a.wet}), a.size);
+    const auto other = a.against.empty() ? nullptr : load_model(a.against, "serpent evaluate", {});
     std::vector<Scored> scored = plan(a, *model);
     if (!a.report.empty()) {
         require_no_input(a.report, {a.model, a.takes});
         for (const Scored& s : scored) require_no_input(a.report, {s.take.dry, s.take.wet});
         serpent::require_output(a.report, report_bytes);
     }
-    const int latency_samples = latency_of(model, scored.front().take, a);
+    const int latency_samples = other ? 0 : latency_of(model, scored.front().take, a);
     serpent::ReportData report;
     std::vector<serpent::Metrics> all;
     for (Scored& s : scored) {
         const bool shown = !a.report.empty() && report.parts.size() < 3;  // the page carries their audio
         serpent::ReportPart part;
-        s.metrics = score(model, s.take, a, latency_samples, shown ? &part : nullptr);
+        s.metrics = score(model, other, s.take, a, latency_samples, shown ? &part : nullptr);
         if (shown) report.parts.push_back(std::move(part));
         all.push_back(s.metrics);
     }
@@ -253,11 +274,13 @@ CLI::App* add_evaluate_command(CLI::App& app) {
     const auto a = std::make_shared<Arguments>();
     CLI::App* command = app.add_subcommand("evaluate", "Measure how close a model comes to a recording of the device");
     command->footer(examples);
-    command->add_option("MODEL", a->model, "The model: a .safetensors file")->required()->type_name("");
+    command->add_option("MODEL", a->model, "The model: a .safetensors or .nam file")->required()->type_name("");
     command->add_option("DRY", a->dry, "What went into the device")->type_name("");
     command->add_option("WET", a->wet, "What came out of it, aligned")->type_name("");
     command->add_option("--takes", a->takes, "Score the takes of this file's \"test\" list (or else \"takes\")")->type_name("FILE");
+    command->add_option("--against", a->against, "Score against what this model plays of DRY, instead of a recording")->type_name("MODEL");
     add_control_option(*command, a->controls);
+    add_size_option(*command, a->size);
     command->add_option("--initial-state", a->initial_state, "silence (the default) or zero")->type_name("STATE")
         ->check(CLI::IsMember({"silence", "zero"}).description(""));
     command->add_option("--latency", a->latency_samples, "How many samples the wet was recorded late (default: as late as the model's own recordings, or 0)")->type_name("N");

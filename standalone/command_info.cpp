@@ -225,6 +225,10 @@ CLI::App* add_info_command(CLI::App& app) {
             return;
         }
         const Model model = Model::load(options->model);
+        if (model.nam) {
+            options->json ? print_nam_json(model, options->model) : print_nam_card(model);
+            return;
+        }
         if (options->json) print_json(model, options->model);
         else print_card(model);
     });

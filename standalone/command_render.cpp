@@ -18,6 +18,7 @@
 #include <map>
 #include <mutex>
 #include <numeric>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <system_error>
@@ -47,6 +48,7 @@ struct Arguments {
     std::vector<fs::path> inputs;
     std::vector<std::string> controls;
     std::string device = "auto", subtype, initial_state = "silence";
+    std::optional<double> size;
     serpent::RenderFileOptions options;
 };
 
@@ -237,7 +239,7 @@ void run(Arguments arguments) {
     set_device(arguments);
     if (!arguments.subtype.empty()) arguments.options.subtype = serpent::subtype_from_name(arguments.subtype);
     if (arguments.initial_state == "zero") arguments.options.renderer.initial_state = serpent::InitialState::zero;
-    const auto model = load_model(arguments.model, "serpent render", arguments.inputs);
+    const auto model = at_size(load_model(arguments.model, "serpent render", arguments.inputs), arguments.size);
     arguments.options.renderer.controls = control_values(*model, arguments.controls);
     const std::vector<Job> jobs = plan(arguments);
     std::optional<OutputFolder> folder;
@@ -272,12 +274,13 @@ CLI::App* add_render_command(CLI::App& app) {
     serpent::RenderFileOptions& options = arguments->options;
     CLI::App* command = app.add_subcommand("render", "Play audio files through a model, faster than real time");
     command->footer(examples);
-    command->add_option("MODEL", arguments->model, "The model: a .safetensors file")->required()->type_name("");
+    command->add_option("MODEL", arguments->model, "The model: a .safetensors or .nam file")->required()->type_name("");
     command->add_option("IN", arguments->inputs, "Audio files to play through it")->required()->type_name("");
     command->add_option("-o,--output", arguments->output,
                         "The file to write, or the folder for many inputs (created if missing)")
         ->required()->type_name("OUT|DIR");
     add_control_option(*command, arguments->controls);
+    add_size_option(*command, arguments->size);
     command->add_option("--input-db", options.input_db, "Gain before the model, in dB")->type_name("X");
     command->add_option("--output-db", options.output_db, "Gain of the result, in dB, after --mix")->type_name("X");
     command->add_option("--mix", options.mix, "0 is the input alone, 1 (the default) the model alone")->type_name("X");

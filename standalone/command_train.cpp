@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "commands.h"
 #include "thread_note.h"
+#include "train_command.h"
 #include "train_outcome.h"
 #include "training_run.h"
 
@@ -34,23 +35,11 @@ constexpr const char* examples =
     "their peak. What the training needs to know of the gear it finds out: whether it rides its gain, as compressors do, and\n"
     "how long it remembers. Presets: nano (4 layers) is the cheapest to play, standard has 6, max 12.\n";
 
-struct Arguments {
-    fs::path dry, wet, takes;
-    TrainingFiles files;
-    std::vector<fs::path> valid;
-    std::string preset = "standard", device = "auto", config_json, schedule_json;
-    serpent::TrainingDataOptions data;
-    std::optional<double> minutes, epochs, memory_s;
-    std::uint64_t seed = 1;
-    int threads = 0;
-    serpent::Metadata metadata;
-};
-
-serpent::Device device_of(const Arguments& a) {
+serpent::Device device_of(const TrainArguments& a) {
     return a.device == "cpu" ? serpent::Device::cpu : a.device == "cuda" ? serpent::Device::cuda : serpent::Device::automatic;
 }
 
-serpent::TrainOptions options_of(const Arguments& a) {
+serpent::TrainOptions options_of(const TrainArguments& a) {
     serpent::TrainOptions options = serpent::train_preset(a.preset);
     options.seed = a.seed;
     options.threads = a.threads;
@@ -59,7 +48,7 @@ serpent::TrainOptions options_of(const Arguments& a) {
 }
 
 /// A model with a filter at its output can be as late as the gear rings ahead.
-serpent::TrainingData load_data(const Arguments& a) {
+serpent::TrainingData load_data(const TrainArguments& a) {
     constexpr int longest_own_latency_samples = 128;
     serpent::TrainingDataOptions data = a.data;
     serpent::TrainOptions options = options_of(a);
@@ -101,7 +90,7 @@ serpent::Trainer from_best_start(serpent::Trainer trainer, const Arguments& a, c
 }
 
 /// A new run with its number of steps decided, or the one that the checkpoint holds.
-serpent::Trainer make_trainer(const Arguments& a, const std::shared_ptr<const serpent::TrainingSet>& set) {
+serpent::Trainer make_trainer(const TrainArguments& a, const std::shared_ptr<const serpent::TrainingSet>& set) {
     if (a.files.resume) {
         serpent::Trainer trainer = serpent::Trainer::resume(set, a.files.checkpoint(), a.threads, device_of(a));
         tell_resumed(trainer);
@@ -132,7 +121,7 @@ std::string figures(const serpent::Trainer& t) {
     return text;
 }
 
-std::vector<fs::path> inputs_of(const Arguments& a) {
+std::vector<fs::path> inputs_of(const TrainArguments& a) {
     std::vector<fs::path> inputs{a.dry, a.wet, a.takes};
     inputs.insert(inputs.end(), a.valid.begin(), a.valid.end());
     if (a.takes.empty()) return inputs;
@@ -142,7 +131,9 @@ std::vector<fs::path> inputs_of(const Arguments& a) {
     return inputs;
 }
 
-void run(Arguments a) {
+} // namespace
+
+void train(const TrainArguments& a) {
     if (a.device == "cuda" && !serpent::kernels::device_status().available)
         throw serpent::Error("--device cuda: " + serpent::kernels::device_status().description + "; use --device cpu or leave it out");
     if (!a.valid.empty() && !a.takes.empty()) throw serpent::Error("--valid goes with DRY and WET; put a \"valid\" list into the takes file");
@@ -162,10 +153,8 @@ void run(Arguments a) {
         [&](const fs::path& report) { write_train_report(report, outcome, trainer, data, command_line()); });
 }
 
-} // namespace
-
 CLI::App* add_train_command(CLI::App& app) {
-    const auto a = std::make_shared<Arguments>();
+    const auto a = std::make_shared<TrainArguments>();
     CLI::App* command = app.add_subcommand("train", "Turn a dry and a wet recording of a device into a model");
     command->footer(std::string(examples) + training_files_help);
     command->add_option("DRY", a->dry, "What went into the device")->type_name("");
@@ -198,6 +187,6 @@ CLI::App* add_train_command(CLI::App& app) {
     command->add_option("--config", a->config_json, "For experiments: changes the preset's model, as {\"d_state\": 8}")
         ->type_name("JSON");
     command->add_option("--schedule", a->schedule_json, "Likewise the training, as {\"rate\": 0.002}")->type_name("JSON");
-    command->callback([a] { run(*a); });
+    command->callback([a] { train(*a); });
     return command;
 }

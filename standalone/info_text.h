@@ -20,3 +20,5 @@ nlohmann::ordered_json parse_training(const std::string& text);
 
 void print_generator_card(const serpent::GeneratorModel& model);
 void print_generator_json(const serpent::GeneratorModel& model, const std::string& path);
+void print_nam_card(const serpent::Model& model);
+void print_nam_json(const serpent::Model& model, const std::string& path);

@@ -41,6 +41,7 @@ void add_commands(CLI::App& app) {
     add_info_command(app);
     add_bench_command(app);
     add_import_command(app);
+    add_convert_command(app);
     add_signal_command(app);
     add_train_command(app);
     add_evaluate_command(app);

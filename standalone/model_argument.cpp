@@ -3,6 +3,7 @@
 
 #include "serpent/errors.h"
 #include "serpent/file_kind.h"
+#include "serpent/nam.h"
 
 namespace fs = std::filesystem;
 
@@ -21,4 +22,14 @@ std::shared_ptr<const serpent::Model> load_model(const fs::path& model, const st
                              " the model, which comes first: " + right);
     }
     throw;
+}
+
+void add_size_option(CLI::App& command, std::optional<double>& size) {
+    command.add_option("--size", size, "Of a .nam capture that offers several sizes, the one to play, from 0 to 1 (the default: the largest)")
+        ->type_name("X");
+}
+
+std::shared_ptr<const serpent::Model> at_size(std::shared_ptr<const serpent::Model> model, std::optional<double> size) {
+    if (!size) return model;
+    return std::make_shared<const serpent::Model>(serpent::nam_at_size(*model, *size));
 }

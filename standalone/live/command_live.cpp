@@ -4,10 +4,12 @@
 #include "interrupt.h"
 #include "live/audio_device.h"
 #include "live/show.h"
+#include "model_argument.h"
 #include "sampling_options.h"
 
 #include "serpent/errors.h"
 #include "serpent/live.h"
+#include "serpent/nam.h"
 
 #include <algorithm>
 #include <chrono>
@@ -39,7 +41,7 @@ struct Arguments {
     std::vector<std::string> controls;
     double gain_db = 0;
     fs::path record;
-    std::optional<double> seconds, ahead_ms;
+    std::optional<double> seconds, ahead_ms, size;
     bool no_ui = false, scale_rate = false;
 };
 
@@ -96,6 +98,7 @@ Loaded load_generator_session(const Arguments& a, serpent::LiveOptions options) 
 
 Loaded load_effect_session(const Arguments& a, serpent::LiveOptions options) {
     serpent::Model model = serpent::Model::load(a.model);
+    if (a.size) model = serpent::nam_at_size(model, *a.size);
     if (a.mode != "auto" && a.mode != "effect") throw serpent::Error(a.model + " is an effect; --mode " + a.mode + " needs a generator");
     const std::vector<float> values = control_values(model, a.controls);
     for (std::size_t i = 0; i < values.size(); ++i) model.config.controls[i].default_value = values[i];
@@ -188,6 +191,7 @@ CLI::App* add_live_command(CLI::App& app) {
     command->add_option("--gain", a->gain_db, "Of the output")->type_name("DB")->check(CLI::Range(-60.0, 24.0).description(""));
     add_sampling_options(*command, a->sampling);
     add_control_option(*command, a->controls);
+    add_size_option(*command, a->size);
     command->add_flag("--scale-rate", a->scale_rate, "An effect at another rate than the device: no resampler, no latency");
     command->add_flag("!--no-loop-guard", a->live.loop_guard, "Do not mute when the output comes back as the input");
     command->add_option("--record", a->record, "Keep what was heard (left) and played (right) in a new file, whatever happens")

@@ -19,6 +19,7 @@ inline bool exercise(std::span<const std::byte> bytes) {
         return false;
     }
     if (model->parameter_count() == 0 || model->macs_per_sample() == 0) std::abort();
+    if (model->nam) return true;  // fuzz_nam.cpp plays it
     const State state = silence_state(*model);
     for (const float h : state.h) {
         if (!std::isfinite(h)) std::abort();

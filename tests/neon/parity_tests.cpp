@@ -6,7 +6,7 @@
 #include "random.h"
 #include "reference_model.h"
 #include "serpent/kernels/flush_denormals.h"
-#include "stream/instances.h"
+#include "stream/playing.h"
 
 #include <catch2/catch.hpp>
 
@@ -32,7 +32,9 @@ Planar play(const std::shared_ptr<const Model>& model, kernels::Isa isa, const P
     const kernels::FlushDenormals flush;
     std::vector<float> controls;
     for (const Control& control : model->config.controls) controls.push_back(control.default_value);
-    Instances instances(model, {.isa = isa, .instances = static_cast<int>(in.size()) / model->config.channels}, controls);
+    const StreamOptions options{.isa = isa, .instances = static_cast<int>(in.size()) / model->config.channels};
+    const auto playing = make_playing(model, options, controls);
+    Playing& instances = *playing;
     CHECK(instances.isa() == isa);
     Planar out(in.size(), std::vector<float>(in[0].size(), NAN));
     const int total = static_cast<int>(in[0].size());
@@ -67,6 +69,20 @@ TEST_CASE("models answer within the budget of float64, in any blocks the same bi
             CAPTURE(path, kernels::isa_name(isa), d.rms, d.max);
             CHECK(d.within(1e-5, 1e-4));  // docs/architecture.md, numerics
             CHECK((play(model, isa, in, {1, 33, 5, 512}) == out));
+        }
+    }
+}
+
+TEST_CASE("captures answer as the golden ones must, in any blocks the same bits", "[parity]") {
+    for (const std::string name : {"two_arrays", "kernels", "everything", "lstm", "conv_net", "linear"}) {
+        const auto model = std::make_shared<const Model>(Model::load(SERPENT_TEST_DATA "/nam/" + name + ".nam"));
+        const Planar in{GoldenWav("nam/" + name + "_in.wav").samples};
+        const std::vector<float> expected = GoldenWav("nam/" + name + "_out.wav").samples;
+        for (const kernels::Isa isa : kernels::available_isas()) {
+            CAPTURE(name, kernels::isa_name(isa));
+            const Planar out = play(model, isa, in, {64});
+            CHECK(distance(expected, out[0]).within(1e-6, 1e-5));
+            CHECK(play(model, isa, in, {1, 13, 200}) == out);
         }
     }
 }

@@ -77,6 +77,19 @@ TEST_CASE("a resonant model's callback does nothing forbidden", "[realtime]") {
         }
 }
 
+TEST_CASE("a capture's callback does nothing forbidden", "[realtime]") {
+    Signal signal;
+    for (const std::string name : {"two_arrays", "kernels", "everything", "lstm", "conv_net", "linear"})
+        for (const double rate_hz : {44100.0, 48000.0}) {
+            CAPTURE(name, rate_hz);
+            Stream stream(std::make_shared<const Model>(Model::load(SERPENT_TEST_DATA "/nam/" + name + ".nam")), {.instances = 2});
+            stream.prepare(rate_hz, max_block);
+            const auto work = [&] { callback(stream, signal); };
+            CHECK(forbidden_calls(work) == std::vector<std::string>{});
+            CHECK(system_calls(work) != SystemCalls::some);
+        }
+}
+
 TEST_CASE("no size of block from 1 to 4096 does anything forbidden", "[realtime]") {
     Signal signal;
     for (const std::string& name : shipped_names()) {

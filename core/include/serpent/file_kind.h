@@ -11,13 +11,14 @@ namespace serpent {
 
 struct FileKind {
     enum class Group { unknown, model, audio, other };
-    Group group = Group::unknown;  ///< model: of Serpent, effect or generator
+    Group group = Group::unknown;  ///< model: one that Serpent plays, its own or a .nam capture
     std::string name;              ///< for a sentence: "a WAV file"; empty when unknown
     std::string remedy;            ///< what to do where a model is wanted; empty where the name says it
 
     /// "it is a WAV file, not a model; give ...": empty unless it is known to be something else.
     std::string instead_of_model() const;
     std::string instead_of_audio() const;
+    bool is_nam() const;  ///< a .nam capture, whole or not
 };
 
 /// Looks at the first 8 MiB at most.

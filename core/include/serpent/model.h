@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A Mamba effect model: its configuration, its weights, and its file (safetensors; docs/model_format.md).
+// A model of a device: its configuration, its weights, and its file. A Mamba effect model (safetensors; docs/model_format.md), or a
+// capture of another family (.nam; serpent/nam.h, docs/nam.md), which plays alike.
 #pragma once
 
 #include "serpent/kernels/block.h"
@@ -8,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,6 +17,8 @@
 #include <vector>
 
 namespace serpent {
+
+class NamCapture;  // serpent/nam.h
 
 using kernels::BlockKind;
 
@@ -135,12 +139,14 @@ struct Model {
     ModelConfig config;
     Weights weights;
     Metadata metadata;
+    /// What plays instead of `weights`, which are empty then; of `config` only kind ("nam"), sample_rate and channels count.
+    std::shared_ptr<const NamCapture> nam = nullptr;
 
-    /// Reads and validates a whole file. Throws Error naming the file and the tensor or field at fault.
+    /// Reads and validates a whole file, .safetensors or .nam. Throws Error naming the file and the tensor or field at fault.
     static Model load(const std::filesystem::path& path);
     /// The same from memory; `source` stands for the file in messages.
     static Model parse(std::span<const std::byte> bytes, std::string_view source);
-    /// Writes beside `path`, then renames: the file appears whole or not at all.
+    /// Writes beside `path`, then renames: the file appears whole or not at all. A .nam capture cannot be saved.
     void save(const std::filesystem::path& path, TensorType type = TensorType::f32) const;
     /// Throws Error unless ranges, shapes and finiteness hold; load() and save() call it.
     void validate() const;
@@ -150,7 +156,8 @@ struct Model {
     std::size_t macs_per_sample() const;
 };
 
-/// The running state of one model instance (one channel group), layer after layer.
+/// The running state of one model instance (one channel group), layer after layer. That of a .nam capture is all in `conv`, in an
+/// order of its own.
 struct State {
     std::vector<float> conv;   ///< [history of the layer][d_inner], oldest sample first: inputs of the convolution
     std::vector<float> h;      ///< [d_inner][d_state]

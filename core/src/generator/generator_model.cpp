@@ -9,6 +9,7 @@
 #include "model/safetensors.h"
 #include "model/tensors.h"
 #include "serpent/errors.h"
+#include "serpent/file_kind.h"
 
 #include <algorithm>
 #include <cmath>
@@ -85,6 +86,7 @@ std::vector<TensorRef> tensors(const GeneratorConfig& config, const GeneratorTen
 void lay_out(const GeneratorConfig& config, GeneratorWeights& weights, const TensorChoice& has) { lay_out_weights(config, weights, has); }
 
 GeneratorModel GeneratorModel::parse(std::span<const std::byte> bytes, std::string_view source) try {
+    if (const FileKind kind = kind_of(bytes); kind.is_nam()) throw Error("it is " + kind.name + ", not a generator");
     const Safetensors file = parse_safetensors(bytes);
     const int version = check_format(file.metadata);
     GeneratorModel model;
@@ -141,6 +143,7 @@ std::size_t GeneratorModel::macs_per_sample() const {
 
 bool is_generator(const std::filesystem::path& path) {
     const std::vector<std::byte> bytes = read_file(path);
+    if (kind_of(bytes).is_nam()) return false;
     try {
         const Safetensors file = parse_safetensors(bytes);
         check_format(file.metadata);

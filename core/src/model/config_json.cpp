@@ -202,12 +202,16 @@ int format_version(const ModelConfig& config) {
     return needs_version_2(config) || config.fir_in > 0 || config.fir_out > 0 ? 2 : 1;
 }
 
+void check_rate_and_channels(const ModelConfig& config) {
+    check_range("sample_rate", config.sample_rate, 1000, 768000);
+    check_range("channels", config.channels, 1, 64);
+}
+
 void check_config(const ModelConfig& config) {
     if (config.kind != "effect") {
         fail("kind", "is " + printable(config.kind) + "; this version of serpent plays \"effect\" models only");
     }
-    check_range("sample_rate", config.sample_rate, 1000, 768000);
-    check_range("channels", config.channels, 1, 64);
+    check_rate_and_channels(config);
     check_stack(config, "");
     check_range("fir_in", config.fir_in, 0, longest_fir);
     check_range("fir_out", config.fir_out, 0, longest_fir);

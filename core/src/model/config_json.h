@@ -20,6 +20,9 @@ std::string config_text(const ModelConfig& config);
 /// The oldest version of the format that can hold such a model.
 int format_version(const ModelConfig& config);
 
+/// What holds for a model of any family.
+void check_rate_and_channels(const ModelConfig& config);
+
 /// Throws Error naming the field that is outside its limits (docs/model_format.md).
 void check_config(const ModelConfig& config);
 

@@ -22,6 +22,8 @@ using Group = FileKind::Group;
 constexpr std::size_t most_bytes = max_header_bytes + 8;
 constexpr const char* record_it = "Serpent cannot convert it: record what it plays, or the device itself, and use `serpent train`";
 
+constexpr const char* nam_name = "a Neural Amp Modeler capture (.nam)";
+
 struct Signature {
     std::size_t at;
     std::string_view bytes;
@@ -80,7 +82,7 @@ FileKind kind_of_json(std::string_view text) {
     const std::set<std::string> keys = outer_keys(text);
     const auto has = [&](const char* key) { return keys.contains(key); };
     if (has("architecture") && (has("weights") || has("config") || has("version")))
-        return {Group::other, "a Neural Amp Modeler capture (.nam)", record_it};
+        return {Group::model, nam_name, ""};
     if (has("layers") && has("in_shape")) return {Group::other, "an AIDA-X or RTNeural model (.aidax, .json)", record_it};
     if (has("model_data") && has("state_dict")) return {Group::other, "a GuitarML or Proteus model (.json)", record_it};
     if (has("takes") || has("test")) return {Group::other, "a list of takes", "it goes with --takes"};
@@ -153,9 +155,11 @@ std::string FileKind::instead_of_model() const {
     if (group != Group::audio && group != Group::other) return {};
     const std::string what = "it is " + name + ", not a model; ";
     if (!remedy.empty()) return what + remedy;
-    return what + (group == Group::audio ? "give a model, a .safetensors file, here, and the audio where a recording is wanted"
-                                         : "give a model, a .safetensors file");
+    return what + (group == Group::audio ? "give a model, a .safetensors or .nam file, here, and the audio where a recording is wanted"
+                                         : "give a model, a .safetensors or .nam file");
 }
+
+bool FileKind::is_nam() const { return group == Group::model && name == nam_name; }
 
 std::string FileKind::instead_of_audio() const {
     if (group == Group::model) return "it is a model, not an audio file; the model is given first, and the recording after it";

@@ -4,6 +4,8 @@
 #include "equations/rotating_scan.h"
 #include "equations/time_invariant_scan.h"
 #include "model/tensors.h"
+#include "serpent/errors.h"
+#include "serpent/nam.h"
 
 #include <algorithm>
 #include <cmath>
@@ -210,12 +212,14 @@ bool is_state_of(const State& state, const State& like) noexcept {
 }
 
 State silence_state(const Model& model, std::span<const float> controls) {
+    if (model.nam) throw Error("The state of a .nam capture is what a Stream or Renderer of it says.");
     State state = zero_state(model.config);
     SilenceSolver(model).solve(film(model, controls), state);
     return state;
 }
 
 TimeConstants time_constants(const Model& model, std::span<const float> controls) {
+    if (model.nam) return {0.0, static_cast<double>(model.nam->reach)};
     State state = zero_state(model.config);
     SilenceSolver solver(model);
     solver.solve(film(model, controls), state);

@@ -5,6 +5,7 @@
 #include "model/as_error.h"
 #include "render/channel_renderer.h"
 #include "serpent/errors.h"
+#include "serpent/nam.h"
 
 #include <algorithm>
 #include <chrono>
@@ -215,6 +216,8 @@ private:
 } // namespace
 
 double memory_s(const Model& model) {
+    constexpr double usual_lstm_s = 5.0;
+    if (model.nam) return model.nam->reach > 0 ? double(model.nam->reach) / model.config.sample_rate : usual_lstm_s;
     double longest_samples = 0.0;
     for (const LayerWeights& layer : model.weights.layers) {
         const std::size_t channels = layer.dt_proj_bias.size();

@@ -4,11 +4,14 @@
 #include "model/as_error.h"
 #include "model/silence.h"
 #include "render/render_engine.h"
+#include "serpent/errors.h"
 #include "serpent/kernels/device.h"
+#include "stream/nam_instances.h"
 
 namespace serpent {
 
 State initial_state_of(const Model& model, const RendererOptions& options) {
+    if (model.nam) return nam_state(model, options.initial_state);
     return options.initial_state == InitialState::zero ? zero_state(model.config) : silence_state(model, options.controls);
 }
 
@@ -21,6 +24,11 @@ struct Renderer::Impl {
     Impl(std::shared_ptr<const Model> m, RendererOptions options)
         : model(valid_model(m, "Renderer needs a model", "load one with Model::load()")),
           initial(initial_state_of(*model, options)) {
+        if (model->nam) {
+            if (options.device == Device::cuda) throw Error("A .nam capture plays on the CPU only; leave the GPU out.");
+            engine = make_nam_engine(model, options);
+            return;
+        }
         if (options.device != Device::cpu) {
             try {
                 engine = make_device_engine(model, options);

@@ -3,30 +3,25 @@
 
 #include "model/silence.h"
 #include "serpent/kernels/live.h"
-#include "serpent/stream.h"
-
-#include <memory>
-#include <vector>
+#include "stream/playing.h"
 
 namespace serpent {
 
-/// Independent instances of one model at its own rate. process(), set_control(), reset() are for the audio thread; callers
-/// flush denormals.
-class Instances {
+/// A Mamba model.
+class Instances final : public Playing {
 public:
     Instances(std::shared_ptr<const Model> model, const StreamOptions& options, std::vector<float> controls);
 
-    /// Channels of the first instance first; any n.
-    void process(const float* const* in, float* const* out, int n) noexcept;
-    void set_control(int index, float value) noexcept;
-    void reset() noexcept;
+    void process(const float* const* in, float* const* out, int n) noexcept override;
+    void set_control(int index, float value) noexcept override;
+    void reset() noexcept override;
 
-    State state(int instance) const;
-    void set_state(const State& state, int instance);
+    State state(int instance) const override;
+    void set_state(const State& state, int instance) override;
 
-    int channels() const noexcept { return instances_ * model_->config.channels; }
-    const std::vector<float>& controls() const noexcept { return controls_; }
-    kernels::Isa isa() const noexcept { return engines_[0].isa(); }
+    int channels() const noexcept override { return instances_ * model_->config.channels; }
+    const std::vector<float>& controls() const noexcept override { return controls_; }
+    kernels::Isa isa() const noexcept override { return engines_[0].isa(); }
 
 private:
     void follow_controls() noexcept;

@@ -5,7 +5,7 @@
 #include "model/at_rate.h"
 #include "serpent/errors.h"
 #include "serpent/kernels/flush_denormals.h"
-#include "stream/instances.h"
+#include "stream/playing.h"
 #include "stream/resampled.h"
 
 #include <cmath>
@@ -45,13 +45,14 @@ struct Stream::Impl {
     void prepare(double host_rate_hz, int max_block) {
         const double model_rate_hz = model->config.sample_rate;
         const bool resampled = options.rate_mode == RateMode::resample;
-        const double engine_rate_hz = options.oversampling * (resampled ? model_rate_hz : host_rate_hz);
+        // A .nam capture has no other rate than its own.
+        const double engine_rate_hz = model->nam ? model_rate_hz : options.oversampling * (resampled ? model_rate_hz : host_rate_hz);
         const auto played = engine_rate_hz == model_rate_hz ? model : std::make_shared<Model>(at_rate(*model, engine_rate_hz));
-        Instances new_instances(played, options, instances ? instances->controls() : default_controls(model->config));
+        auto new_instances = make_playing(played, options, instances ? instances->controls() : default_controls(model->config));
         std::optional<Resampled> new_path;
         if (engine_rate_hz != host_rate_hz)
-            new_path.emplace(host_rate_hz, engine_rate_hz, new_instances.channels(), max_block, resampler_quality);
-        instances.emplace(std::move(new_instances));
+            new_path.emplace(host_rate_hz, engine_rate_hz, new_instances->channels(), max_block, resampler_quality);
+        instances = std::move(new_instances);
         path = std::move(new_path);
         reset();
     }
@@ -74,7 +75,7 @@ struct Stream::Impl {
 
     std::shared_ptr<const Model> model;
     StreamOptions options;
-    std::optional<Instances> instances;  // at the engine's rate
+    std::unique_ptr<Playing> instances;  // at the engine's rate
     std::optional<Resampled> path;       // between the host's rate and the engine's, where they differ
 };
 

@@ -12,7 +12,7 @@ namespace serpent::plugin {
 
 namespace {
 
-constexpr const char* model_pattern = "*.safetensors";
+constexpr const char* model_pattern = "*.safetensors;*.nam";
 constexpr const char* audio_pattern = "*.wav;*.aif;*.aiff;*.flac";
 
 bool matches(const juce::String& path, const char* patterns) {
@@ -48,7 +48,7 @@ void Actions::open_dropped(const juce::StringArray& paths) {
     if (!juce::File::isAbsolutePath(path)) return say("Drop a file: a model, an impulse response or a preset");
     if (juce::File(path).isDirectory()) return say("\"" + name + "\" is a folder: drop one of the files that are in it");
     if (!matches(path, model_pattern) && !matches(path, audio_pattern) && !path.endsWithIgnoreCase(preset_extension))
-        return say("\"" + name + "\" cannot be used here: drop a model (.safetensors), an impulse response (WAV, AIFF, FLAC) " +
+        return say("\"" + name + "\" cannot be used here: drop a model (.safetensors, .nam), an impulse response (WAV, AIFF, FLAC) " +
                    "or a preset (" + preset_extension + ")");
     open(juce::File(path));
 }

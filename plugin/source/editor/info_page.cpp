@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "editor/info_page.h"
 
+#include "serpent/nam.h"
+
 #include <utility>
 
 namespace serpent::plugin {
@@ -56,9 +58,10 @@ std::vector<InfoPage::Row> InfoPage::rows_about(const Capture& capture) {
     add("Sample rate", juce::String(config.sample_rate) + " Hz" + (config.channels > 1 ? ", " + juce::String(config.channels) + " channels" : ""));
     add("Size", juce::String(static_cast<int>(model.parameter_count())) + " parameters, " +
                     juce::String(static_cast<int>(model.macs_per_sample())) + " multiplications a sample");
-    add("Layers", juce::String(config.n_layers) + " of width " + juce::String(config.d_inner()) + ", " + juce::String(config.d_state) + " states");
+    if (model.nam) add("Network", text(model.nam->architecture + ", " + model.nam->layout));
+    else add("Layers", juce::String(config.n_layers) + " of width " + juce::String(config.d_inner()) + ", " + juce::String(config.d_state) + " states");
     add("Remembers", capture.memory_s >= 0.05 ? juce::String(capture.memory_s, 1) + " s" : juce::String(1000.0 * capture.memory_s, 1) + " ms");
-    add("Loudness", juce::String(capture.loudness_db, 1) + " dB for an input of -18 dBFS" + (capture.loudness_measured ? ", measured here" : ""));
+    add("Loudness", juce::String(capture.loudness_db, 1) + " dB" + (model.nam ? "" : " for an input of -18 dBFS") + (capture.loudness_measured ? ", measured here" : ""));
     if (about.input_level_dbu) add("Full scale is", juce::String(*about.input_level_dbu, 1) + " dBu");
     juce::StringArray knobs;
     for (const Control& control : config.controls)

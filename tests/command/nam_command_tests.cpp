@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Captures in the .nam format on the command line.
+#include "audio/temporary_folder.h"
+#include "command/run_command.h"
+#include "golden_file.h"
+#include "serpent/model.h"
+
+#include <catch2/catch.hpp>
+
+#include <fstream>
+
+using namespace serpent;
+using namespace serpent::test;
+using Catch::Contains;
+
+namespace {
+
+const std::string captures = SERPENT_TEST_DATA "/nam/";
+
+} // namespace
+
+TEST_CASE("info prints the card of a capture, for people and for programs") {
+    const CommandResult card = run_command({"info", captures + "everything.nam"});
+    CHECK(card.status == 0);
+    CHECK(card.err.empty());
+    for (const char* text : {"nam_golden.py", "version 0.6.0", "48000 Hz", "WaveNet, 3 layers of 4 channels; conditioned on WaveNet"})
+        CHECK_THAT(card.out, Contains(text));
+    const CommandResult result = run_command({"info", captures + "lstm.nam", "--json"});
+    const auto json = nlohmann::json::parse(result.out);
+    CHECK(json["config"]["kind"] == "nam");
+    CHECK(json["nam"]["architecture"] == "LSTM");
+    CHECK(json["nam"]["layout"] == "2 x 7");
+    CHECK(json["parameters"] == 4 * 7 * 8 + 28 + 14 + 4 * 7 * 14 + 28 + 14 + 8);
+}
+
+TEST_CASE("render plays a recording through a capture, and evaluate finds it equal") {
+    const TemporaryFolder folder;
+    const std::string out = (folder / "out.wav").string(), dry = captures + "kernels_in.wav";
+    const CommandResult rendered = run_command({"render", captures + "kernels.nam", dry, "-o", out, "--subtype", "float"});
+    CHECK(rendered.status == 0);
+    CHECK_THAT(rendered.err, !Contains("threads"));
+    const CommandResult same = run_command({"evaluate", captures + "kernels.nam", dry, out, "--json"});
+    CHECK(nlohmann::json::parse(same.out)["esr"] < 1e-12);
+    const CommandResult golden = run_command({"evaluate", captures + "kernels.nam", dry, captures + "kernels_out.wav", "--json"});
+    CHECK(nlohmann::json::parse(golden.out)["esr"] < 1e-11);
+    const CommandResult sized = run_command({"render", captures + "kernels.nam", dry, "-o", out, "--size", "0.2"});
+    CHECK(sized.status == 0);  // it offers one size only
+    CHECK_THAT(run_command({"render", captures + "kernels.nam", dry, "-o", out, "--device", "cuda"}).err, Contains("serpent: "));
+}
+
+TEST_CASE("evaluate compares two models of any kind") {
+    const std::string dry = captures + "kernels_in.wav", ours = SERPENT_ASSETS "/models/scream.safetensors";
+    const CommandResult same = run_command({"evaluate", captures + "lstm.nam", dry, "--against", captures + "lstm.nam", "--json"});
+    CHECK(nlohmann::json::parse(same.out)["esr"] == 0.0);
+    for (const auto& [a, b] : {std::pair(captures + "lstm.nam", ours), std::pair(ours, captures + "lstm.nam")}) {
+        const CommandResult other = run_command({"evaluate", a, dry, "--against", b, "--json"});
+        CHECK(nlohmann::json::parse(other.out)["esr"] > 0.01);
+    }
+    CHECK_THAT(run_command({"evaluate", ours, dry, dry, "--against", ours}).err, Contains("give DRY alone"));
+    CHECK_THAT(run_command({"render", ours, dry, "-o", "/tmp/x.wav", "--size", "1"}).err, Contains("Only a .nam capture has sizes"));
+}
+
+TEST_CASE("a faulty capture is one clear error") {
+    const TemporaryFolder folder;
+    const auto path = folder / "amp.nam";
+    std::ofstream(path) << R"({"version": "0.9.0", "architecture": "WaveNet", "config": {}, "weights": []})";
+    for (const std::vector<std::string>& arguments : {std::vector<std::string>{"info", path}, {"bench", path}, {"evaluate", path, "a.wav", "b.wav"}}) {
+        const CommandResult result = run_command(arguments);
+        CHECK(result.status == 1);
+        CHECK_THAT(result.err, Contains("amp.nam") && Contains("\"version\" is \"0.9.0\""));
+    }
+}
+
+TEST_CASE("convert makes a model of Serpent's own, and goes through a folder once") {
+    const TemporaryFolder folder;
+    std::filesystem::create_directory(folder / "in");
+    std::filesystem::copy(captures + "linear.nam", folder / "in/amp.nam");
+    std::ofstream(folder / "in/notes.txt") << "no capture";
+    const std::vector<std::string> command{"convert", folder / "in", "-o", folder / "out", "--minutes", "0.02", "--seconds", "20",
+                                           "--preset", "nano", "--device", "cpu", "--no-report"};
+    const CommandResult first = run_command(command);
+    CAPTURE(first.err);
+    REQUIRE(first.status == 0);
+    CHECK_THAT(first.out, Contains("the capture takes") && Contains("ESR on the validation part"));
+    const Model model = Model::load(folder / "out/amp.safetensors");
+    CHECK(!model.nam);
+    CHECK(model.metadata.name == "linear");
+    CHECK(model.metadata.author == "nam_golden.py");
+    CHECK_THAT(model.metadata.description, Contains("Converted from amp.nam"));
+    std::size_t files = 0;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder / "out")) ++files;
+    CHECK(files == 1);
+    CHECK_THAT(run_command(command).err, Contains("is there already"));
+}

@@ -33,7 +33,7 @@ constexpr const char* examples =
     "of the recording is found and removed. Beside the model appears a report, MODEL.html: look and listen before you\n"
     "keep it. Play as loud as you will later: louder than the recordings, a model rounds off, and stays within 6 dB of\n"
     "their peak. What the training needs to know of the gear it finds out: whether it rides its gain, as compressors do, and\n"
-    "how long it remembers. Presets: nano (4 layers) is the cheapest to play, standard has 6, max 12.\n";
+    "how long it remembers. Presets: nano (3 layers) is the cheapest to play, standard has 6, max 12.\n";
 
 serpent::Device device_of(const TrainArguments& a) {
     return a.device == "cpu" ? serpent::Device::cpu : a.device == "cuda" ? serpent::Device::cuda : serpent::Device::automatic;
@@ -67,7 +67,7 @@ serpent::TrainingData load_data(const TrainArguments& a) {
 
 /// `trainer`, before its first update, from the one of its starts that a short trial likes best. Stopped meanwhile, it comes back as it is:
 /// its checkpoint, which is there already, begins with the trial again.
-serpent::Trainer from_best_start(serpent::Trainer trainer, const Arguments& a, const std::shared_ptr<const serpent::TrainingSet>& set) {
+serpent::Trainer from_best_start(serpent::Trainer trainer, const TrainArguments& a, const std::shared_ptr<const serpent::TrainingSet>& set) {
     serpent::TrainOptions options = trainer.options();
     if (serpent::start_updates(options.schedule) < 1) return trainer;
     trainer.save_checkpoint(a.files.checkpoint());

@@ -52,7 +52,8 @@ TrainOptions train_preset(const std::string& name) {
     TrainOptions o;
     o.schedule = thorough();
     if (name == "nano") {
-        o.config = resonant(4);
+        o.config = resonant(3);
+        o.config.dilations = {1, 9, 81};  // as far as six layers less one reach
     } else if (name == "standard") {
         o.config = resonant(6);
         o.config.fir_out = 512;
@@ -75,7 +76,7 @@ void set_memory(TrainOptions& options, double seconds) {
     options.config.dilations = {1};
     options.config.fir_in = options.config.fir_out = 0;
     options.config.final_norm = false;  // gain that is ridden comes out better so
-    options.config.n_layers = std::min(options.config.n_layers, 8);
+    options.config.n_layers = std::clamp(options.config.n_layers, 4, 8);
     k = TrainSchedule{};
     k.segment = 512;
     k.late_segment = 2048;

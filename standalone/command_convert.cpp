@@ -70,7 +70,8 @@ private:
 };
 
 /// Writes `dry` and what `teacher` plays of it.
-void write_take(const SharedModel& teacher, const serpent::AudioBuffer& dry, const fs::path& dry_path, const fs::path& wet_path, int threads) {
+void write_take(const SharedModel& teacher, const serpent::AudioBuffer& dry, const fs::path& dry_path, const fs::path& wet_path,
+                int threads) {
     serpent::RendererOptions options;
     options.threads = threads;
     serpent::write_audio(dry_path, dry, serpent::Subtype::float32);
@@ -81,7 +82,8 @@ void write_take(const SharedModel& teacher, const serpent::AudioBuffer& dry, con
 void write_signals(const Arguments& a, const SharedModel& teacher, const WorkFolder& folder, TrainArguments& training) {
     const int rate = teacher->config.sample_rate;
     const auto channels = static_cast<std::size_t>(teacher->config.channels);
-    serpent::AudioBuffer signal{rate, std::vector<std::vector<float>>(channels, serpent::capture_signal(rate, a.signal_s)), serpent::Subtype::float32};
+    serpent::AudioBuffer signal{rate, {}, serpent::Subtype::float32};
+    signal.channels.assign(channels, serpent::capture_signal(rate, a.signal_s));
     std::cerr << "playing " << a.signal_s << " s of signal through the capture...\n";
     write_take(teacher, signal, folder / "dry.wav", folder / "wet.wav", training.threads);
     if (a.recordings.empty()) {
@@ -205,8 +207,10 @@ CLI::App* add_convert_command(CLI::App& app) {
     CLI::App* command = app.add_subcommand("convert", "Train a model of Serpent's own on what a .nam capture plays");
     command->footer(footer);
     command->add_option("CAPTURE", a->input, "The capture, or a folder of them")->required()->type_name("");
-    command->add_option("-o,--output", a->output, "The model to write, or the folder for many (created if missing)")->required()->type_name("MODEL|DIR");
-    command->add_option("--with", a->recordings, "A recording to play through it too; may be given several times")->type_name("FILE")
+    command->add_option("-o,--output", a->output, "The model to write, or the folder for many (created if missing)")
+        ->required()->type_name("MODEL|DIR");
+    command->add_option("--with", a->recordings, "A recording to play through it too; may be given several times")
+        ->type_name("FILE")
         ->allow_extra_args(false);
     add_size_option(*command, a->size);
     command->add_option("--seconds", a->signal_s, "How long the signal is that it plays (default 180)")->type_name("S");

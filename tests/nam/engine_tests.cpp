@@ -44,7 +44,8 @@ NetOp convolution(int in, int out, std::size_t weights) {
 TEST_CASE("every function is close to float64 over all that floats hold") {
     for (const kernels::Isa isa : kernels::available_isas())
         for (int kind = 0; kind <= static_cast<int>(NetFunctionKind::softsigmoid); ++kind) {
-            NetFunction f{.kind = static_cast<NetFunctionKind>(kind), .low = -0.7f, .high = 0.9f, .low_slope = 0.2f, .high_slope = -0.1f, .slope = 0.3f};
+            const NetFunction f{.kind = static_cast<NetFunctionKind>(kind), .low = -0.7f, .high = 0.9f, .low_slope = 0.2f,
+                                .high_slope = -0.1f, .slope = 0.3f};
             kernels::NetEngine engine(only(f, 1), {.isa = isa});
             CAPTURE(kernels::isa_name(isa), kind);
             Random random(3);

@@ -60,7 +60,8 @@ TEST_CASE("at another rate a capture is resampled, whatever the options say") {
                 // A slow sine, which any rate holds, answered at both rates.
                 const auto sine = [](double rate, std::size_t n) {
                     Planar signal(1, std::vector<float>(n));
-                    for (std::size_t t = 0; t < n; ++t) signal[0][t] = 0.3f * static_cast<float>(std::sin(2 * M_PI * 200 * static_cast<double>(t) / rate));
+                    for (std::size_t t = 0; t < n; ++t)
+                        signal[0][t] = 0.3f * static_cast<float>(std::sin(2 * M_PI * 200 * static_cast<double>(t) / rate));
                     return signal;
                 };
                 Stream own(model);

@@ -172,7 +172,9 @@ ConvNet read_conv_net(Fields config, Weights& weights, Network& network) {
     const auto size = static_cast<std::size_t>(channels);
     int in = network.in_channels;
     for (const int dilation : dilations) {
-        ConvNetBlock block{.conv = {.in = in, .out = channels, .kernel = 2, .dilation = dilation, .groups = groups}, .scale = {}, .offset = {}, .f = f};
+        ConvNetBlock block;
+        block.conv = {.in = in, .out = channels, .kernel = 2, .dilation = dilation, .groups = groups};
+        block.f = f;
         weights.fill(block.conv, !normed);
         if (normed) {
             const std::vector<float> mean = weights.take(size), variance = weights.take(size);

@@ -240,7 +240,7 @@ std::shared_ptr<const File> read_container(Fields fields, const Document& docume
     if (!parts.is_array() || parts.empty()) config.refuse("submodels", "must be a list of networks");
     const std::optional<double> rate_hz = read_rate(fields.whole_object(), "", fields.version());
     for (std::size_t i = 0; i < parts.size(); ++i) {
-        Fields part(parts[i], "config.submodels[" + std::to_string(i) + "]", fields.version());
+        Fields part(parts[i], std::string("config.submodels[").append(std::to_string(i)).append("]"), fields.version());
         const double below = part.number("max_value");
         if (i > 0 && below <= file->choices.back().below) part.refuse("max_value", "must be larger than that before");
         auto network = read_network(part.at("model"), part.where() + ".model", document);

@@ -5,7 +5,7 @@ set -euo pipefail
 readme=$1
 status=0
 for file in "$2" "$3"; do
-    body=$(awk 'body || !/^(\/\/|# )/ { body = 1; print }' "$file")  # without the comment lines at its top
+    body=$(awk 'body || !/^(\/\/|\/\*|# )/ { body = 1; print }' "$file")  # without the comment lines at its top
     if [[ $(<"$readme") != *"$body"* ]]; then
         echo "$readme does not show $file as it is:"
         echo "$body"

@@ -15,9 +15,9 @@ read -ra libs <<< "$(pkg-config --libs serpent)"
 "$cc" "${strict[@]}" "${cflags[@]}" "$main" "${libs[@]}" -o "$folder/shared"
 LD_LIBRARY_PATH=$libdir "$folder/shared" "$model"
 
-read -ra libs <<< "$(pkg-config --static --libs serpent)"
-for i in "${!libs[@]}"; do
-    [ "${libs[i]}" != -lserpent ] || libs[i]=-l:libserpent.a  # the linker would take the shared one
-done
+# What `pkg-config --static` says but for the libraries' own private ones, for which Debian's libsndfile names some that it lacks.
+mapfile -t modules < <(pkg-config --print-requires-private serpent)
+[ ${#modules[@]} -gt 0 ]
+read -ra libs <<< "-L$libdir -l:libserpent.a $(sed -n 's/^Libs.private: //p' "$libdir/pkgconfig/serpent.pc") $(pkg-config --libs "${modules[@]}")"
 "$cc" "${strict[@]}" "${cflags[@]}" "$main" "${libs[@]}" -o "$folder/static"
 "$folder/static" "$model"

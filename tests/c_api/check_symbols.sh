@@ -5,14 +5,15 @@
 set -euo pipefail
 export LC_ALL=C
 library=$1 list=$2 header=$3
+listed=$(mktemp)
+trap 'rm -f "$listed"' EXIT
 status=0
-same() {
-    diff -u --label "$2" --label "$1" "$list_now" - || { echo "$1 and $2 differ"; status=1; }
-}
-list_now=$(mktemp)
-trap 'rm -f "$list_now"' EXIT
-sort "$list" > "$list_now"
-nm -D --defined-only "$library" | awk '$2 != "A" { print $3 }' | sort | same "$library" "$list"
-sed 's/@.*//' "$list" | sort > "$list_now"
-grep -oE '^SERPENT_API [^(]*\(' "$header" | grep -oE 'serpent_[a-z_]+\(' | tr -d '(' | sort | same "$header" "$list"
+
+# same WHAT: stdin, sorted, is what is listed.
+same() { diff -u --label "$list" --label "$1" "$listed" <(sort); }
+
+sort "$list" > "$listed"
+nm -D --defined-only "$library" | awk '$2 != "A" { print $3 }' | same "$library" || status=1
+sed 's/@.*//' "$list" | sort > "$listed"
+grep -oE '^SERPENT_API [^(]*\(' "$header" | grep -oE 'serpent_[a-z_]+\(' | tr -d '(' | same "$header" || status=1
 exit $status

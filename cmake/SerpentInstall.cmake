@@ -22,6 +22,7 @@ install(FILES ${PROJECT_BINARY_DIR}/serpentConfig.cmake ${PROJECT_BINARY_DIR}/se
 
 set(SERPENT_PC_DIR ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 file(RELATIVE_PATH SERPENT_PC_PREFIX /prefix/${SERPENT_PC_DIR} /prefix)
+string(REGEX REPLACE "/$" "" SERPENT_PC_PREFIX "${SERPENT_PC_PREFIX}")
 set(SERPENT_PC_REQUIRES "sndfile, soxr, samplerate, kissfft-float, libhwy")
 if(APPLE)
   set(SERPENT_PC_LIBS "-lc++ -lm -pthread")

@@ -3,7 +3,7 @@
  * include it too. docs/c_api.md shows how to build with it.
  *
  * Stability. What is declared here stays as it is: functions, constants and fields are added, never changed or taken away, and
- * every addition raises SERPENT_API_VERSION. Would something have to break, the shared library's name would (libserpent.so.1).
+ * every addition raises SERPENT_API_VERSION. Should something have to break, the library gets another name: libserpent.so.2.
  *
  * Failures. What can fail returns a serpent_status, and serpent_error() then says in one sentence what is wrong and what to do.
  * No exception leaves the library, and no file ends the program, nor do null pointers, sizes, counts and indices out of range.

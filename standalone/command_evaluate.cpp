@@ -23,6 +23,7 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <span>
 
 namespace fs = std::filesystem;
 
@@ -141,22 +142,27 @@ std::size_t trained_latency(const serpent::Model& model) {
     return static_cast<std::size_t>(std::clamp<std::int64_t>(training["latency_samples"].get<std::int64_t>(), 0, 1'000'000));
 }
 
-/// What was said; else that of the recordings that the model learned from, where `take` came as late: a model of late recordings is early
-/// beside others that were made the same way.
+/// ESR over what both have, the prediction beginning `late` samples into the target.
+double esr_when_late(std::span<const float> target, std::span<const float> prediction, std::size_t late) {
+    const std::size_t common = std::min(target.size() - late, prediction.size());
+    return serpent::esr(target.subspan(late, common), prediction.first(common));
+}
+
+/// What was said; else that of the recordings that the model learned from, where the first take came as late: a model of late recordings is
+/// early beside others that were made the same way.
 int latency_of(const SharedModel& model, const serpent::Take& take, const Arguments& a) {
     constexpr double much_better = 0.25;  // in ESR
     if (a.latency_samples) return *a.latency_samples;
     const std::size_t trained = trained_latency(*model);
+    if (trained == 0) return 0;
     std::vector<std::string> told_later;
     const auto [dry, wet] = serpent::read_take(take.dry, take.wet, {.training = false, .channels = model->config.channels}, told_later);
-    std::vector<float> target = wet.channels.front();
-    if (trained == 0 || trained >= target.size()) return 0;
-    std::vector<float> prediction = serpent::render_audio(model, dry, renderer_options(a, take.controls)).channels.front();
-    const double as_it_is = serpent::esr(target, prediction);
-    target.erase(target.begin(), target.begin() + std::ptrdiff_t(trained));
-    prediction.resize(target.size());
-    if (!(serpent::esr(target, prediction) < much_better * as_it_is)) return 0;
-    std::cerr << "note: scored " << trained << " samples later, since the recordings that this model learned from were as late; --latency 0 scores them as they are\n";
+    const std::vector<float>& target = wet.channels.front();
+    if (trained >= target.size()) return 0;
+    const std::vector<float> prediction = serpent::render_audio(model, dry, renderer_options(a, take.controls)).channels.front();
+    if (!(esr_when_late(target, prediction, trained) < much_better * esr_when_late(target, prediction, 0))) return 0;
+    std::cerr << "note: scored " << trained
+              << " samples later, since the recordings that this model learned from were as late; --latency 0 scores them as they are\n";
     return static_cast<int>(trained);
 }
 

@@ -85,6 +85,7 @@ serpent::Trainer from_best_start(serpent::Trainer trainer, const TrainArguments&
         progress.note(text.str() + ")");
     }
     options.seed = starts.seed;
+    options.threads = a.threads;
     options.schedule.starts = 1;  // chosen
     return serpent::Trainer(set, options);
 }
@@ -146,6 +147,11 @@ void train(const TrainArguments& a) {
     watch_interrupts();
     const std::int64_t steps_before = trainer.steps_done();
     const TrainingRun run = run_training(trainer, a.files, figures);
+    if (trainer.steps_done() == 0) {
+        std::cerr << "stopped before the first update: there is no model yet; the same command with --resume"
+                  << (a.files.force ? " instead of --force" : "") << " goes on\n";
+        return;
+    }
     const TrainOutcome outcome = assess(trainer, data, run.wall_s, a.metadata, a.files.model, command_line());
     conclude_training(
         outcome, a.files, run, [&] { return is_as_good(outcome, a.files.model, data); },

@@ -49,6 +49,9 @@ TEST_CASE("a copy of weights has memory of its own, and what is moved keeps it")
     const float* const place = copy.decoder_bias.data();
     const Weights moved = std::move(copy);
     CHECK(moved.decoder_bias.data() == place);
+    CHECK(copy.values.empty());  // NOLINT: what it has left is nothing, not the other's
+    CHECK(copy.decoder_bias.empty());
+    CHECK(Weights(copy).layers.empty());
     CHECK(in_order(model.config, moved));
 }
 

@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace serpent {
@@ -97,8 +98,12 @@ struct InArena : Tensors {
         });
     }
     InArena& operator=(const InArena& from) { return *this = InArena(from); }
-    InArena(InArena&&) noexcept = default;
-    InArena& operator=(InArena&&) noexcept = default;
+    InArena(InArena&& from) noexcept : Tensors(std::exchange(static_cast<Tensors&>(from), {})), values(std::exchange(from.values, {})) {}
+    InArena& operator=(InArena&& from) noexcept {
+        static_cast<Tensors&>(*this) = std::exchange(static_cast<Tensors&>(from), {});
+        values = std::exchange(from.values, {});
+        return *this;
+    }
 };
 
 using Weights = InArena<ModelTensors>;

@@ -94,7 +94,8 @@ struct Starts {
 
 /// Where a training ends depends on where it starts, and early shows which start is good: trains schedule.starts of them, with seeds
 /// that follow from options.seed (the first is that itself), for start_updates() each, and says which came closest on `data->valid`. When
-/// none got off the ground (an ESR of half of what silence has), as many again. Calls `go_on` with the share done before every update.
+/// none got off the ground (an ESR of half of what silence has), as many again. Calls `go_on` with the share done before every update; that
+/// falls to a half where as many again are tried.
 /// Throws Error as Trainer does.
 Starts try_starts(std::shared_ptr<const TrainingSet> data, const TrainOptions& options, const std::function<bool(double share)>& go_on);
 /// A twentieth of the steps, at most 1000; 0 with one start, and where that were less than 100, which would tell nothing.

@@ -37,14 +37,16 @@ Starts try_starts(std::shared_ptr<const TrainingSet> data, const TrainOptions& o
     const int once = options.schedule.starts;
     double best = std::numeric_limits<double>::infinity();
     std::int64_t done = 0;
-    const auto step = [&] { return found.finished = go_on(double(done++) / double(once * found.updates)); };
-    for (int start = 0; start < (best < off_the_ground ? once : 2 * once); ++start) {
+    int wanted = once;
+    const auto step = [&] { return found.finished = go_on(double(done++) / double(wanted * found.updates)); };
+    for (int start = 0; start < wanted; ++start) {
         TrainOptions trial = options;
         trial.seed = seed_of(options.seed, start);
         const double esr = esr_after(data, trial, found.updates, step);
         if (!found.finished) return found;
         found.valid_esr.push_back(esr);
         if (esr < best) best = esr, found.seed = trial.seed;
+        if (start + 1 == once && !(best < off_the_ground)) wanted = 2 * once;
     }
     return found;
 } catch (...) {

@@ -64,7 +64,8 @@ void Trainer::calibrate(double minutes) try {
     TrainSchedule& k = impl_->task.state.options.schedule;
     const std::int64_t all = steps_within(minutes, trial.loop.seconds_per_step(), k.validate_every);
     k.steps = all;
-    while (k.steps > 1 && k.steps + k.starts * start_updates(k) > all) k.steps -= std::max<std::int64_t>(1, k.steps / 1000);
+    while (start_updates(k) > 0 && k.steps + k.starts * start_updates(k) > all) k.steps -= std::max<std::int64_t>(1, k.steps / 1000);
+    if (start_updates(k) == 0) k.steps = all;
     impl_->task.schedule_changed();
 } catch (...) {
     rethrow_as_error(train_this);

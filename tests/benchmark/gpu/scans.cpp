@@ -24,7 +24,7 @@ struct ScanMemory {
 };
 
 /// Samples a second at which issue, the exp unit or memory is full. To a state one phase takes a decay (8 instructions, decay() of
-/// device/math.h), an Euler step (3) and the read-out (1); three phases the factor (2), the input (1), two walks (2), the read-out (1),
+/// gpu/math.h), an Euler step (3) and the read-out (1); three phases the factor (2), the input (1), two walks (2), the read-out (1),
 /// what four samples together take (10 / 4), and what the start state adds (4).
 double floor_rate(const kernels::DeviceScanShape& s, const Machine& m, int phases) {
     const bool three = phases == 3;

@@ -7,6 +7,7 @@
 #include "generator_bench.h"
 #include "json_text.h"
 #include "model_argument.h"
+#include "shipped_models.h"
 
 #include "serpent/kernels/peak.h"
 #include "serpent/model.h"
@@ -245,7 +246,7 @@ CLI::App* add_bench_command(CLI::App& app) {
     };
     auto options = std::make_shared<Options>();
     CLI::App* command = app.add_subcommand("bench", "Measure what a model costs on this machine, live and rendering");
-    command->add_option("MODEL", options->model, "The model file")->required();
+    command->add_option("MODEL", options->model, "The model file")->required()->transform(shipped_model());
     command->add_option("--seconds", options->seconds, "How long to measure, all together; longer is steadier")
         ->check(CLI::Range(0.1, 3600.0))
         ->capture_default_str();

@@ -3,6 +3,7 @@
 #include "commands.h"
 #include "interrupt.h"
 #include "model_argument.h"
+#include "one_of.h"
 #include "train_command.h"
 
 #include "serpent/audio_file.h"
@@ -215,13 +216,13 @@ CLI::App* add_convert_command(CLI::App& app) {
     add_size_option(*command, a->size);
     command->add_option("--seconds", a->signal_s, "How long the signal is that it plays (default 180)")->type_name("S");
     command->add_option("--preset", t.preset, "nano, standard (the default) or max")->type_name("NAME")
-        ->check(CLI::IsMember({"nano", "standard", "max"}).description(""));
+        ->check(one_of({"nano", "standard", "max"}));
     command->add_option("--minutes", t.minutes, "How long to train (default 10)")->type_name("M")->check(CLI::PositiveNumber.description(""));
     command->add_option("--seed", t.seed, "Another number gives another, equally good model")->type_name("N");
     command->add_option("--threads", t.threads, "Threads to use; the result does not depend on it")->type_name("N")
         ->check(CLI::NonNegativeNumber.description(""));
     command->add_option("--device", t.device, "Where to train: auto (default: a GPU where there is one), cpu or cuda")->type_name("NAME")
-        ->check(CLI::IsMember({"auto", "cpu", "cuda"}).description(""));
+        ->check(one_of({"auto", "cpu", "cuda"}));
     command->add_flag("--force", a->force, "Train anew where there is a model already, and replace it");
     command->add_flag("--no-report", t.files.no_report, "Write no report");
     command->callback([a] { run(*a); });

@@ -3,7 +3,9 @@
 #include "control_option.h"
 #include "json_text.h"
 #include "model_argument.h"
+#include "one_of.h"
 #include "outputs.h"
+#include "shipped_models.h"
 
 #include "serpent/errors.h"
 #include "serpent/output_file.h"
@@ -280,15 +282,16 @@ CLI::App* add_evaluate_command(CLI::App& app) {
     const auto a = std::make_shared<Arguments>();
     CLI::App* command = app.add_subcommand("evaluate", "Measure how close a model comes to a recording of the device");
     command->footer(examples);
-    command->add_option("MODEL", a->model, "The model: a .safetensors or .nam file")->required()->type_name("");
+    command->add_option("MODEL", a->model, "The model: a .safetensors or .nam file")->required()->transform(shipped_model())->type_name("");
     command->add_option("DRY", a->dry, "What went into the device")->type_name("");
     command->add_option("WET", a->wet, "What came out of it, aligned")->type_name("");
     command->add_option("--takes", a->takes, "Score the takes of this file's \"test\" list (or else \"takes\")")->type_name("FILE");
-    command->add_option("--against", a->against, "Score against what this model plays of DRY, instead of a recording")->type_name("MODEL");
+    command->add_option("--against", a->against, "Score against what this model plays of DRY, instead of a recording")
+        ->type_name("MODEL")->transform(shipped_model());
     add_control_option(*command, a->controls);
     add_size_option(*command, a->size);
     command->add_option("--initial-state", a->initial_state, "silence (the default) or zero")->type_name("STATE")
-        ->check(CLI::IsMember({"silence", "zero"}).description(""));
+        ->check(one_of({"silence", "zero"}));
     command->add_option("--latency", a->latency_samples, "How many samples the wet was recorded late (default: as late as the model's own recordings, or 0)")->type_name("N");
     command->add_flag("--repair", a->repair, "Even out what two clocks drifted apart; what lies round dropouts does not count");
     command->add_option("--threads", a->threads, "Threads to use (default: all cores)")->type_name("N")

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "commands.h"
 #include "interrupt.h"
+#include "one_of.h"
 #include "outputs.h"
 #include "progress.h"
 #include "sampling_options.h"
+#include "shipped_models.h"
 #include "thread_note.h"
 
 #include "serpent/audio_file.h"
@@ -164,7 +166,7 @@ CLI::App* add_generate_command(CLI::App& app) {
     const auto a = std::make_shared<Arguments>();
     CLI::App* command = app.add_subcommand("generate", "Let a generator make audio of its own, or go on with a recording");
     command->footer(examples);
-    command->add_option("MODEL", a->model, "A generator, as 'serpent train-generator' makes them")->required()->type_name("");
+    command->add_option("MODEL", a->model, "A generator, as 'serpent train-generator' makes them")->required()->transform(shipped_model())->type_name("");
     command->add_option("-o,--output", a->output, "The audio file to write")->required()->type_name("FILE");
     command->add_option("--seconds", a->seconds, "How long (default 5)")
         ->type_name("S")->check(CLI::Range(0.001, 86400.0).description(""));
@@ -176,7 +178,7 @@ CLI::App* add_generate_command(CLI::App& app) {
     command->add_option("--threads", a->threads, "Threads for several files")->type_name("N")
         ->check(CLI::NonNegativeNumber.description(""));
     command->add_option("--subtype", a->subtype, "pcm16 (the default), pcm24, pcm32, float or double")->type_name("NAME")
-        ->check(CLI::IsMember({"pcm16", "pcm24", "pcm32", "float", "double"}).description(""));
+        ->check(one_of({"pcm16", "pcm24", "pcm32", "float", "double"}));
     command->callback([a] { run(*a); });
     return command;
 }

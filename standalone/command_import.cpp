@@ -39,7 +39,7 @@ CLI::App* add_import_command(CLI::App& app) {
                     "has them under Serpent's names (encoder.weight, encoder.bias, decoder.weight, decoder.bias, skip);\n"
                     "a language model's embedding and head are left out.");
     command->add_option("IN", options->input, "The checkpoint, a .safetensors file")->required();
-    command->add_option("-o,--output", options->output, "The model file to write")->required();
+    command->add_option("-o,--output", options->output, "The model file to write")->required()->type_name("FILE");
     command->add_option("--sample-rate", options->sample_rate_hz, "Rate that the model runs at, in Hz (a checkpoint does not say)")
         ->capture_default_str();
     command->add_option("--name", options->name, "Name of the model; the input's file name otherwise");

@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "info_text.h"
 #include "json_text.h"
+#include "shipped_models.h"
 
 #include "serpent/generator_model.h"
 #include "serpent/model.h"
@@ -216,7 +217,7 @@ CLI::App* add_info_command(CLI::App& app) {
     };
     auto options = std::make_shared<Options>();
     CLI::App* command = app.add_subcommand("info", "Show what a model file holds: its card, sizes, cost and memory");
-    command->add_option("MODEL", options->model, "The model file")->required();
+    command->add_option("MODEL", options->model, "The model file")->required()->transform(shipped_model());
     command->add_flag("--json", options->json, "Print JSON for a program");
     command->callback([options] {
         if (serpent::is_generator(options->model)) {

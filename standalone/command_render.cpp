@@ -3,8 +3,10 @@
 #include "control_option.h"
 #include "interrupt.h"
 #include "model_argument.h"
+#include "one_of.h"
 #include "outputs.h"
 #include "progress.h"
+#include "shipped_models.h"
 #include "thread_note.h"
 
 #include "serpent/errors.h"
@@ -274,7 +276,7 @@ CLI::App* add_render_command(CLI::App& app) {
     serpent::RenderFileOptions& options = arguments->options;
     CLI::App* command = app.add_subcommand("render", "Play audio files through a model, faster than real time");
     command->footer(examples);
-    command->add_option("MODEL", arguments->model, "The model: a .safetensors or .nam file")->required()->type_name("");
+    command->add_option("MODEL", arguments->model, "The model: a .safetensors or .nam file")->required()->transform(shipped_model())->type_name("");
     command->add_option("IN", arguments->inputs, "Audio files to play through it")->required()->type_name("");
     command->add_option("-o,--output", arguments->output,
                         "The file to write, or the folder for many inputs (created if missing)")
@@ -287,7 +289,6 @@ CLI::App* add_render_command(CLI::App& app) {
     command->add_option("--start", options.start_s, "Render from here, in seconds; what is before warms the model up")
         ->type_name("S");
     command->add_option("--end", options.end_s, "Render up to here, in seconds")->type_name("S");
-    const auto one_of = [](std::vector<std::string> words) { return CLI::IsMember(std::move(words)).description(""); };
     command->add_option("--subtype", arguments->subtype,
                         "Sample format of the output: pcm16, pcm24, pcm32, float, double")
         ->check(one_of({"pcm16", "pcm24", "pcm32", "float", "double"}))->type_name("FORMAT");

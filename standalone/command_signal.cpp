@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // serpent signal: the dry file to play through gear that is to be captured.
 #include "commands.h"
+#include "one_of.h"
 
 #include "serpent/audio_file.h"
 #include "serpent/capture.h"
@@ -48,7 +49,7 @@ CLI::App* add_signal_command(CLI::App& app) {
     command->add_option("--rate", options->sample_rate, "Sample rate in Hz (default 48000)")->type_name("HZ");
     command->add_option("--subtype", options->subtype,
                         "How samples are stored: pcm16, pcm24 (default), pcm32, float, double")
-        ->check(CLI::IsMember({"pcm16", "pcm24", "pcm32", "float", "double"}).description(""))->type_name("FORMAT");
+        ->check(one_of({"pcm16", "pcm24", "pcm32", "float", "double"}))->type_name("FORMAT");
     command->callback([options] { run(*options); });
     return command;
 }

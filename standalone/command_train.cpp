@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "commands.h"
+#include "one_of.h"
 #include "thread_note.h"
 #include "train_command.h"
 #include "train_outcome.h"
@@ -170,7 +171,7 @@ CLI::App* add_train_command(CLI::App& app) {
         ->expected(2)->type_name("DRY WET");
     add_training_file_options(*command, a->files);
     command->add_option("--preset", a->preset, "nano, standard (the default) or max")->type_name("NAME")
-        ->check(CLI::IsMember(serpent::train_preset_names()).description(""));
+        ->check(one_of(serpent::train_preset_names()));
     command->add_option("--memory", a->memory_s,
                         "How many seconds the device remembers, a compressor's release, say (default: found out)")
         ->type_name("S");
@@ -184,7 +185,7 @@ CLI::App* add_train_command(CLI::App& app) {
     command->add_option("--threads", a->threads, "Threads to use; the result does not depend on it")->type_name("N")
         ->check(CLI::NonNegativeNumber.description(""));
     command->add_option("--device", a->device, "Where to train: auto (default: a GPU where there is one), cpu or cuda")->type_name("NAME")
-        ->check(CLI::IsMember({"auto", "cpu", "cuda"}).description(""));
+        ->check(one_of({"auto", "cpu", "cuda"}));
     command->add_option("--name", a->metadata.name, "The model's name (default: that of its file)")->type_name("TEXT");
     command->add_option("--author", a->metadata.author, "Who made it")->type_name("TEXT");
     command->add_option("--license", a->metadata.license, "Under what terms others may use it")->type_name("TEXT");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "commands.h"
 #include "generator_outcome.h"
+#include "one_of.h"
 #include "thread_note.h"
 #include "training_run.h"
 
@@ -88,7 +89,7 @@ CLI::App* add_train_generator_command(CLI::App& app) {
     command->add_option("DIR", a->folder, "A folder of recordings")->required()->type_name("");
     add_training_file_options(*command, a->files);
     command->add_option("--preset", a->preset, "small, voice (the default) or large")->type_name("NAME")
-        ->check(CLI::IsMember(serpent::generator_preset_names()).description(""));
+        ->check(one_of(serpent::generator_preset_names()));
     command->add_option("--minutes", a->minutes, "How long to train (default 60); steps are fixed at the start")
         ->type_name("M")->check(CLI::PositiveNumber.description(""));
     command->add_option("--rate", a->data.sample_rate, "The model's sample rate (default 8000); recordings are resampled to it")

@@ -20,6 +20,9 @@ CLI::App* add_bench_command(CLI::App& app);
 CLI::App* add_signal_command(CLI::App& app);
 CLI::App* add_import_command(CLI::App& app);
 CLI::App* add_convert_command(CLI::App& app);
+CLI::App* add_models_command(CLI::App& app);
+CLI::App* add_completion_command(CLI::App& app);
+CLI::App* add_manual_command(CLI::App& app);
 
 /// What the user typed, for reports and model cards: "serpent train dry.wav wet.wav -o amp.safetensors".
 const std::string& command_line();

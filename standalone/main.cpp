@@ -51,6 +51,9 @@ void add_commands(CLI::App& app) {
     add_live_command(app);
     add_devices_command(app);
 #endif
+    add_models_command(app);
+    add_completion_command(app);
+    add_manual_command(app);
 }
 
 int report(const std::string& message, const std::string& hint = {}) {

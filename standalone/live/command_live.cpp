@@ -5,7 +5,9 @@
 #include "live/audio_device.h"
 #include "live/show.h"
 #include "model_argument.h"
+#include "one_of.h"
 #include "sampling_options.h"
+#include "shipped_models.h"
 
 #include "serpent/errors.h"
 #include "serpent/live.h"
@@ -174,9 +176,9 @@ CLI::App* add_live_command(CLI::App& app) {
     const auto a = std::make_shared<Arguments>();
     CLI::App* command = app.add_subcommand("live", "Play through a model, or with one, from microphone to loudspeaker");
     command->footer(examples);
-    command->add_option("MODEL", a->model, "An effect or a generator")->required()->type_name("");
+    command->add_option("MODEL", a->model, "An effect or a generator")->required()->transform(shipped_model())->type_name("");
     command->add_option("--mode", a->mode, "effect; answer (a generator's default) or together")->type_name("NAME")
-        ->check(CLI::IsMember({"auto", "effect", "answer", "together"}).description(""));
+        ->check(one_of({"auto", "effect", "answer", "together"}));
     add_audio_options(*command, *a);
     command->add_option("--gate", a->live.gate_db, "answer: level at which a phrase begins (default -40)")->type_name("DBFS")
         ->check(CLI::Range(-100.0, 0.0).description(""));

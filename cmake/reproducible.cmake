@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Between staging and packing: symbols go, and every file gets the time SOURCE_DATE_EPOCH (else the files keep their own), so that
+# packages of the same tree are the same bytes. Run by cpack, which knows only its own variables.
+find_program(strip strip)
+find_program(touch touch)
+if(NOT CPACK_TEMPORARY_DIRECTORY OR NOT touch)
+  return()
+endif()
+file(GLOB_RECURSE files LIST_DIRECTORIES true ${CPACK_TEMPORARY_DIRECTORY}/*)
+foreach(file IN LISTS files)
+  if(strip AND NOT IS_DIRECTORY ${file} AND (file MATCHES "\\.so[.0-9]*$" OR file MATCHES "/bin/[^/]*$") AND NOT IS_SYMLINK ${file})
+    execute_process(COMMAND ${strip} --strip-unneeded ${file} COMMAND_ERROR_IS_FATAL ANY)
+  endif()
+endforeach()
+if(DEFINED ENV{SOURCE_DATE_EPOCH})
+  list(APPEND files ${CPACK_TEMPORARY_DIRECTORY})
+  foreach(file IN LISTS files)
+    execute_process(COMMAND ${touch} --no-dereference --date=@$ENV{SOURCE_DATE_EPOCH} ${file} COMMAND_ERROR_IS_FATAL ANY)
+  endforeach()
+endif()

@@ -2,6 +2,7 @@
 option(SERPENT_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
 option(SERPENT_BUILD_BENCHMARKS "Build the Google Benchmark suite" ${PROJECT_IS_TOP_LEVEL})
 set(SERPENT_LIVE AUTO CACHE STRING "serpent live and serpent devices, through RtAudio: AUTO, ON or OFF")
+option(SERPENT_QUICK "Build sooner: the command's own sources, which compute nothing, with -O1; library and kernels as ever" OFF)
 set(SERPENT_SANITIZE "" CACHE STRING "Sanitizers, for instance address,undefined or thread")
 
 add_library(serpent_warnings INTERFACE)

@@ -77,7 +77,7 @@ set(CPACK_COMPONENT_COMMAND_DESCRIPTION "${CPACK_PACKAGE_DESCRIPTION_SUMMARY}
 set(CPACK_COMPONENT_PLUGINS_DESCRIPTION "Serpent's player of captures as VST3, LV2 and program
  Gate, two models with loudness matching, equaliser, cabinet, presets. Plays Serpent's models and .nam captures.")
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "Serpent as a C++ library
- Headers, static library and CMake package of serpent::core, which plays, renders and trains models.")
+ Headers, static library and CMake package of serpent::core, which plays, renders and trains models; the C API as a shared library.")
 # JUCE opens these when it needs them, so that no tool sees it.
 set(CPACK_DEBIAN_PLUGINS_PACKAGE_DEPENDS "libx11-6, libxext6, libxcursor1, libxinerama1, libxrandr2, libxrender1")
 set(CPACK_DEBIAN_PLUGINS_PACKAGE_RECOMMENDS serpent)

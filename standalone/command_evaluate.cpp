@@ -282,7 +282,8 @@ CLI::App* add_evaluate_command(CLI::App& app) {
     const auto a = std::make_shared<Arguments>();
     CLI::App* command = app.add_subcommand("evaluate", "Measure how close a model comes to a recording of the device");
     command->footer(examples);
-    command->add_option("MODEL", a->model, "The model: a .safetensors or .nam file")->required()->transform(shipped_model())->type_name("");
+    command->add_option("MODEL", a->model, "The model: a .safetensors or .nam file")->required()
+        ->transform(shipped_model())->type_name("");
     command->add_option("DRY", a->dry, "What went into the device")->type_name("");
     command->add_option("WET", a->wet, "What came out of it, aligned")->type_name("");
     command->add_option("--takes", a->takes, "Score the takes of this file's \"test\" list (or else \"takes\")")->type_name("FILE");

@@ -166,7 +166,8 @@ CLI::App* add_generate_command(CLI::App& app) {
     const auto a = std::make_shared<Arguments>();
     CLI::App* command = app.add_subcommand("generate", "Let a generator make audio of its own, or go on with a recording");
     command->footer(examples);
-    command->add_option("MODEL", a->model, "A generator, as 'serpent train-generator' makes them")->required()->transform(shipped_model())->type_name("");
+    command->add_option("MODEL", a->model, "A generator, as 'serpent train-generator' makes them")->required()
+        ->transform(shipped_model())->type_name("");
     command->add_option("-o,--output", a->output, "The audio file to write")->required()->type_name("FILE");
     command->add_option("--seconds", a->seconds, "How long (default 5)")
         ->type_name("S")->check(CLI::Range(0.001, 86400.0).description(""));

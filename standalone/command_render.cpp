@@ -276,7 +276,8 @@ CLI::App* add_render_command(CLI::App& app) {
     serpent::RenderFileOptions& options = arguments->options;
     CLI::App* command = app.add_subcommand("render", "Play audio files through a model, faster than real time");
     command->footer(examples);
-    command->add_option("MODEL", arguments->model, "The model: a .safetensors or .nam file")->required()->transform(shipped_model())->type_name("");
+    command->add_option("MODEL", arguments->model, "The model: a .safetensors or .nam file")->required()
+        ->transform(shipped_model())->type_name("");
     command->add_option("IN", arguments->inputs, "Audio files to play through it")->required()->type_name("");
     command->add_option("-o,--output", arguments->output,
                         "The file to write, or the folder for many inputs (created if missing)")

@@ -35,7 +35,7 @@ Fields::Fields(const json& value, std::string where, std::string version)
 }
 
 std::string Fields::path(const char* key) const { return where_.empty() ? std::string(key) : where_ + "." + key; }
-std::string Fields::name(const char* key) const { return "\"" + path(key) + "\""; }
+std::string Fields::name(const char* key) const { return '"' + path(key) + '"'; }
 
 void Fields::refuse(const char* key, const std::string& why) const { throw Error(name(key) + " " + why + " (version " + version_ + ")"); }
 

@@ -71,6 +71,31 @@ TEST_CASE("a faulty capture is one clear error") {
     }
 }
 
+TEST_CASE("what all layers share is not multiplied by their number") {
+    const TemporaryFolder folder;
+    const auto path = folder / "amp.nam";
+    const auto info = [&](std::size_t layers, const char* shared) {
+        nlohmann::json array = {{"input_size", 1}, {"condition_size", 1}, {"channels", 2}, {"kernel_size", 1}, {"head_size", 1},
+                                {"head_bias", false}, {"activation", "Tanh"}, {"gating_mode", "gated"}};
+        array["dilations"] = std::vector<int>(layers, 1);
+        array[shared] = {{"type", "PReLU"}, {"negative_slopes", std::vector<int>(95'000, 1)}};
+        const nlohmann::json file = {{"version", "0.7.0"}, {"architecture", "WaveNet"}, {"config", {{"layers", {array}}}}, {"weights", {1}}};
+        std::ofstream(path) << file.dump();
+        return run_command({"info", path});
+    };
+    constexpr std::int64_t most_bytes = std::int64_t{128} << 20;  // what the command takes anyway, and some
+    for (const char* shared : {"activation", "secondary_activation"}) {
+        const CommandResult many = info(95'000, shared);
+        CHECK(many.status == 1);
+        CHECK_THAT(many.err, Contains("\"config.layers[0].dilations\" has 95000 entries; Serpent plays at most 1024"));
+        CHECK(many.peak_memory_bytes < most_bytes);
+        const CommandResult allowed = info(1000, shared);
+        CHECK(allowed.status == 1);
+        CHECK_THAT(allowed.err, Contains("negative_slopes\" has 95000 entries for 2 channels"));
+        CHECK(allowed.peak_memory_bytes < most_bytes);
+    }
+}
+
 TEST_CASE("convert makes a model of Serpent's own, and goes through a folder once") {
     const TemporaryFolder folder;
     std::filesystem::create_directory(folder / "in");

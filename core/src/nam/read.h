@@ -31,6 +31,8 @@ private:
 };
 
 inline constexpr int max_channels = 1024, max_kernel = 1 << 16, max_dilation = 1 << 20;
+/// Layers of one array, and blocks of one ConvNet. Captures have some twenty.
+inline constexpr std::size_t max_layers = 1024;
 /// Samples that one convolution may reach back, and floats that all of a network's pasts may fill.
 inline constexpr int max_past = 1 << 20;
 inline constexpr std::size_t max_past_floats = std::size_t{1} << 24;

@@ -250,12 +250,13 @@ WaveNet read_wavenet(Fields config, Weights& weights, const Document& document, 
     network.in_channels = config.whole_or("in_channels", 1, max_channels, 1);
     int condition_channels = network.in_channels;
     if (config.has("condition_dsp")) {
-        net.condition = read_network(config.at("condition_dsp"), config.where() + ".condition_dsp", document);
+        net.condition = read_network(config.at("condition_dsp"), config.where() + ".condition_dsp", document, weights.budget);
         if (net.condition->in_channels != network.in_channels)
             config.refuse("condition_dsp", "takes " + std::to_string(net.condition->in_channels) + " channels, not the " +
                                                std::to_string(network.in_channels) + " of the input");
         if (net.condition->sample_rate_hz && network.sample_rate_hz && net.condition->sample_rate_hz != network.sample_rate_hz)
             config.refuse("condition_dsp", "has another sample rate than the network around it");
+        if (!network.sample_rate_hz) network.sample_rate_hz = net.condition->sample_rate_hz;
         condition_channels = net.condition->out_channels;
         network.parameters += net.condition->parameters;
     }

@@ -146,6 +146,7 @@ void train(const TrainArguments& a) {
     watch_interrupts();
     const std::int64_t steps_before = trainer.steps_done();
     const TrainingRun run = run_training(trainer, a.files, figures);
+    if (a.files.resumes_unasked && !run.finished && trainer.steps_done() == 0) return;  // no model of nothing; the checkpoint is there
     const TrainOutcome outcome = assess(trainer, data, run.wall_s, a.metadata, a.files.model, command_line());
     conclude_training(
         outcome, a.files, run, [&] { return is_as_good(outcome, a.files.model, data); },

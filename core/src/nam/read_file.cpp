@@ -190,7 +190,8 @@ ConvNet read_conv_net(Fields config, Weights& weights, Network& network) {
     network.out_channels = config.whole_or("out_channels", 1, max_channels, 1);
     const std::vector<int> dilations = config.wholes("dilations", 1, max_dilation);
     if (dilations.size() > max_layers)
-        config.refuse("dilations", "has " + std::to_string(dilations.size()) + " entries; Serpent plays at most " + std::to_string(max_layers));
+        config.refuse("dilations", "has " + std::to_string(dilations.size()) + " entries; Serpent plays at most " +
+                                       std::to_string(max_layers));
     config.require_all_known();
     const auto size = static_cast<std::size_t>(channels);
     int in = network.in_channels;

@@ -122,7 +122,8 @@ void read_common(Fields& fields, LayerArray& array, int condition_size) {
 void read_layers(Fields& fields, LayerArray& array, int condition_size) {
     const std::vector<int> dilations = fields.wholes("dilations", 1, max_dilation);
     const std::size_t n = dilations.size();
-    if (n > max_layers) fields.refuse("dilations", "has " + std::to_string(n) + " entries; Serpent plays at most " + std::to_string(max_layers));
+    if (n > max_layers)
+        fields.refuse("dilations", "has " + std::to_string(n) + " entries; Serpent plays at most " + std::to_string(max_layers));
     array.layers.resize(n);
     read_common(fields, array, condition_size);
     const std::vector<int> sizes = kernels_of(fields, n);

@@ -23,6 +23,7 @@
 #include <fstream>
 #include <iostream>
 #include <limits>
+#include <map>
 
 namespace fs = std::filesystem;
 
@@ -32,11 +33,11 @@ constexpr const char* footer =
     "Examples:\n"
     "  serpent convert amp.nam -o amp.safetensors\n"
     "  serpent convert amp.nam -o amp.safetensors --minutes 15 --with guitar.wav --with bass.wav\n"
-    "  serpent convert captures -o models            all the .nam files of a folder; those that are done are skipped\n"
+    "  serpent convert captures -o models            all the captures of a folder; those that are done are skipped\n"
     "\n"
     "The capture plays the signal of `serpent signal` and every recording given, and a model is trained on that, as `serpent\n"
     "train` would. At the end stand the error against the capture and what both cost. A conversion that was stopped goes on\n"
-    "when the same command is given again.\n";
+    "when the same command is given again. With --force it starts over, and in a folder nothing is skipped.\n";
 
 struct Arguments {
     fs::path input, output;
@@ -49,13 +50,16 @@ struct Arguments {
 
 using SharedModel = std::shared_ptr<const serpent::Model>;
 
-/// A folder that is gone when the work is done.
+/// A new folder beside `output`, gone when the work is done. One that is there already belongs to somebody else.
 class WorkFolder {
 public:
-    explicit WorkFolder(const fs::path& output) : path_(output.string() + ".signals") {
-        std::error_code error;
-        fs::create_directories(path_, error);
-        if (error) throw serpent::Error("cannot create the folder " + path_.string() + ": " + error.message());
+    explicit WorkFolder(const fs::path& output) {
+        for (int i = 1;; ++i) {
+            path_ = output.string() + ".signals-" + std::to_string(i);
+            std::error_code error;
+            if (fs::create_directory(path_, error)) return;
+            if (error && !fs::exists(path_)) throw serpent::Error("cannot create the folder " + path_.string() + ": " + error.message());
+        }
     }
     ~WorkFolder() {
         std::error_code ignored;
@@ -70,9 +74,15 @@ private:
     fs::path path_;
 };
 
+/// Where nothing is there yet to go on with.
+void stop_if_interrupted() {
+    if (interrupted()) throw serpent::Interrupted("interrupted before the training began; the same command begins again");
+}
+
 /// Writes `dry` and what `teacher` plays of it.
 void write_take(const SharedModel& teacher, const serpent::AudioBuffer& dry, const fs::path& dry_path, const fs::path& wet_path,
                 int threads) {
+    stop_if_interrupted();
     serpent::RendererOptions options;
     options.threads = threads;
     serpent::write_audio(dry_path, dry, serpent::Subtype::float32);
@@ -137,21 +147,30 @@ double cost_ns(const SharedModel& model) {
     return best;
 }
 
+bool holds_something(const fs::path& path) {
+    std::error_code none_there;
+    return fs::is_regular_file(path, none_there) && fs::file_size(path, none_there) > 0;
+}
+
 void convert(const Arguments& a, const fs::path& input, const fs::path& output) {
     const SharedModel teacher = at_size(load_model(input, "serpent convert", {}), a.size);
     TrainArguments training = a.training;
     training.files.model = output, training.files.force = a.force;
-    std::error_code none_there;
-    training.files.resume = !a.force && fs::exists(training.files.checkpoint(), none_there);
+    training.files.resumes_unasked = true;
+    training.files.resume = !a.force && holds_something(training.files.checkpoint());
     training.data.latency_samples = 0;
     carry_card_over(*teacher, input, training.metadata);
     std::vector<fs::path> inputs = a.recordings;
     inputs.push_back(input);
     training.files.check(inputs);
+    if (a.force && (holds_something(output) || holds_something(training.files.checkpoint())))
+        std::cerr << "starting over: --force replaces what there is of " << output.string() << '\n';
     const WorkFolder folder(output);
     write_signals(a, teacher, folder, training);
+    stop_if_interrupted();
     train(training);
-    if (!fs::exists(output, none_there)) return;
+    if (interrupted() && holds_something(training.files.checkpoint()))
+        throw serpent::Interrupted("interrupted; " + training.files.resuming_command() + " goes on");
     const auto model = std::make_shared<const serpent::Model>(serpent::Model::load(output));
     std::printf("%-32s %.0f ns a sample in blocks of 64; the capture takes %.0f\n", "cost", cost_ns(model), cost_ns(teacher));
     std::fflush(stdout);
@@ -166,15 +185,30 @@ std::vector<fs::path> captures_in(const fs::path& folder) {
     return files;
 }
 
+/// What is made of each of `files`; no two of them may become one.
+std::vector<fs::path> outputs_of(const std::vector<fs::path>& files, const fs::path& folder) {
+    std::vector<fs::path> outputs;
+    std::map<fs::path, fs::path> made_of;
+    for (const fs::path& file : files) {
+        outputs.push_back(folder / (file.stem().string() + ".safetensors"));
+        const auto [other, is_new] = made_of.emplace(outputs.back(), file);
+        if (!is_new)
+            throw serpent::Error(other->second.string() + " and " + file.string() + " would both become " + outputs.back().string() +
+                                 "; rename one of them");
+    }
+    return outputs;
+}
+
 void convert_folder(const Arguments& a) {
+    const std::vector<fs::path> files = captures_in(a.input), outputs = outputs_of(files, a.output);
     std::error_code error;
     fs::create_directories(a.output, error);
     if (error) throw serpent::Error("cannot create the folder " + a.output.string() + ": " + error.message());
-    const std::vector<fs::path> files = captures_in(a.input);
     std::size_t failed = 0;
-    for (const fs::path& file : files) {
-        if (interrupted()) throw serpent::Interrupted("interrupted; the same command goes on");
-        const fs::path output = a.output / (file.stem().string() + ".safetensors");
+    for (std::size_t i = 0; i < files.size(); ++i) {
+        const fs::path &file = files[i], &output = outputs[i];
+        if (interrupted())
+            throw serpent::Interrupted(std::string("interrupted; the same command ") + (a.force ? "without --force " : "") + "goes on");
         TrainingFiles known;
         known.model = output;
         if (!a.force && fs::exists(output, error) && !fs::exists(known.checkpoint(), error)) {
@@ -195,6 +229,7 @@ void convert_folder(const Arguments& a) {
 }
 
 void run(const Arguments& a) {
+    watch_interrupts();
     std::error_code none_there;
     if (fs::is_directory(a.input, none_there)) return convert_folder(a);
     convert(a, a.input, a.output);
@@ -223,7 +258,7 @@ CLI::App* add_convert_command(CLI::App& app) {
         ->check(CLI::NonNegativeNumber.description(""));
     command->add_option("--device", t.device, "Where to train: auto (default: a GPU where there is one), cpu or cuda")->type_name("NAME")
         ->check(one_of({"auto", "cpu", "cuda"}));
-    command->add_flag("--force", a->force, "Train anew where there is a model already, and replace it");
+    command->add_flag("--force", a->force, "Start over where there is a model or a conversion that was stopped, and replace it");
     command->add_flag("--no-report", t.files.no_report, "Write no report");
     command->callback([a] { run(*a); });
     return command;

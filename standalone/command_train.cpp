@@ -148,9 +148,9 @@ void train(const TrainArguments& a) {
     watch_interrupts();
     const std::int64_t steps_before = trainer.steps_done();
     const TrainingRun run = run_training(trainer, a.files, figures);
-    if (trainer.steps_done() == 0) {
-        std::cerr << "stopped before the first update: there is no model yet; the same command with --resume"
-                  << (a.files.force ? " instead of --force" : "") << " goes on\n";
+    if (!run.finished && trainer.steps_done() == 0) {
+        if (!a.files.resumes_unasked)
+            std::cerr << "stopped before the first update: there is no model yet; " << a.files.resuming_command() << " goes on\n";
         return;
     }
     const TrainOutcome outcome = assess(trainer, data, run.wall_s, a.metadata, a.files.model, command_line());

@@ -39,6 +39,11 @@ fs::path TrainingFiles::report_of(const fs::path& written_model) const {
     return report.empty() ? with_suffix(fs::path(written_model).replace_extension(), ".html") : report;
 }
 
+std::string TrainingFiles::resuming_command() const {
+    if (resumes_unasked) return std::string("the same command") + (force ? " without --force" : "");
+    return std::string("the same command with --resume") + (force ? " instead of --force" : "");
+}
+
 void TrainingFiles::require_not_among(const std::vector<fs::path>& inputs) const {
     std::vector<fs::path> outputs{model, checkpoint(), unfinished()};
     if (!no_report) outputs.push_back(report_of(model));
@@ -57,6 +62,8 @@ void TrainingFiles::check(const std::vector<fs::path>& inputs) const {
     if (!resume && !force && has_checkpoint)
         throw serpent::Error(stopped + " is a training that was stopped: give --resume to go on with it, or --force to train anew" +
                              (has_model ? " and replace " + name : "") + ", or choose another name");
+    if (!resume && !force && has_model && resumes_unasked)
+        throw serpent::Error(name + " is there already: choose another name, or give --force to train anew and replace it");
     if (!resume && !force && has_model)
         throw serpent::Error(name + " is there already: choose another name, or give --force to train anew and replace it; --resume "
                              "would go on with a training that was stopped, but there is no " + stopped);

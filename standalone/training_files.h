@@ -7,16 +7,21 @@
 
 #include <filesystem>
 #include <functional>
+#include <string>
 #include <vector>
 
 struct TrainingFiles {
     std::filesystem::path model, report;  ///< report: empty for beside the model
     bool resume = false, force = false, no_report = false;
+    bool resumes_unasked = false;  ///< there is no --resume: a checkpoint that is there is gone on from, unless `force`
 
     std::filesystem::path checkpoint() const;
     /// Where the model of a training that was stopped goes when it may not replace the one that is there.
     std::filesystem::path unfinished() const;
     std::filesystem::path report_of(const std::filesystem::path& written_model) const;
+
+    /// "the same command with --resume": what goes on with a training that was stopped.
+    std::string resuming_command() const;
 
     /// Before anything else: throws Error when something would be replaced that nobody asked for, `inputs` among them, when there
     /// is nothing to resume, or when one of the files could not be written at the end.

@@ -87,8 +87,9 @@ void conclude_training(const Outcome& outcome, const TrainingFiles& files, const
     else
         std::cerr << "stopped early: the model is the best so far"
                   << (model == files.model ? "" : ", but does not reach " + files.model.string() + ", which stays as it is")
-                  << "; the same command with --resume" << (files.force ? " instead of --force" : "") << " goes on\n";
+                  << "; " << files.resuming_command() << " goes on\n";
 } catch (const serpent::Error& error) {
-    throw serpent::Error(std::string(error.what()) + "; nothing is lost: put that right, and --resume goes on from " +
+    throw serpent::Error(std::string(error.what()) + "; nothing is lost: put that right, and " +
+                         (files.resumes_unasked ? files.resuming_command() : "--resume") + " goes on from " +
                          files.checkpoint().string());
 }

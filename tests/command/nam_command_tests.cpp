@@ -71,6 +71,31 @@ TEST_CASE("a faulty capture is one clear error") {
     }
 }
 
+TEST_CASE("what all layers share is not multiplied by their number") {
+    const TemporaryFolder folder;
+    const auto path = folder / "amp.nam";
+    const auto info = [&](std::size_t layers, const char* shared) {
+        nlohmann::json array = {{"input_size", 1}, {"condition_size", 1}, {"channels", 2}, {"kernel_size", 1}, {"head_size", 1},
+                                {"head_bias", false}, {"activation", "Tanh"}, {"gating_mode", "gated"}};
+        array["dilations"] = std::vector<int>(layers, 1);
+        array[shared] = {{"type", "PReLU"}, {"negative_slopes", std::vector<int>(95'000, 1)}};
+        const nlohmann::json file = {{"version", "0.7.0"}, {"architecture", "WaveNet"}, {"config", {{"layers", {array}}}}, {"weights", {1}}};
+        std::ofstream(path) << file.dump();
+        return run_command({"info", path});
+    };
+    constexpr std::int64_t most_bytes = std::int64_t{128} << 20;  // what the command takes anyway, and some
+    for (const char* shared : {"activation", "secondary_activation"}) {
+        const CommandResult many = info(95'000, shared);
+        CHECK(many.status == 1);
+        CHECK_THAT(many.err, Contains("\"config.layers[0].dilations\" has 95000 entries; Serpent plays at most 1024"));
+        CHECK(many.peak_memory_bytes < most_bytes);
+        const CommandResult allowed = info(1000, shared);
+        CHECK(allowed.status == 1);
+        CHECK_THAT(allowed.err, Contains("negative_slopes\" has 95000 entries for 2 channels"));
+        CHECK(allowed.peak_memory_bytes < most_bytes);
+    }
+}
+
 TEST_CASE("convert makes a model of Serpent's own, and goes through a folder once") {
     const TemporaryFolder folder;
     std::filesystem::create_directory(folder / "in");
@@ -91,4 +116,46 @@ TEST_CASE("convert makes a model of Serpent's own, and goes through a folder onc
     for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder / "out")) ++files;
     CHECK(files == 1);
     CHECK_THAT(run_command(command).err, Contains("is there already"));
+}
+
+TEST_CASE("a conversion that is stopped says so, leaves no untrained model and no signals, and goes on with the same command") {
+    const TemporaryFolder folder;
+    std::filesystem::create_directories(folder / "in");
+    std::filesystem::create_directories(folder / "out/amp.safetensors.signals");
+    std::ofstream(folder / "out/amp.safetensors.signals/mine.txt") << "not of convert";
+    std::filesystem::copy(captures + "linear.nam", folder / "in/amp.nam");
+    const auto convert = [&](const std::string& minutes, const CommandLimits& limits, const std::vector<std::string>& more = {}) {
+        std::vector<std::string> command{"convert", folder / "in", "-o", folder / "out", "--minutes", minutes, "--seconds", "20",
+                                         "--preset", "nano", "--device", "cpu", "--no-report"};
+        command.insert(command.end(), more.begin(), more.end());
+        return run_command(command, limits);
+    };
+    const auto model = folder / "out/amp.safetensors", checkpoint = folder / "out/amp.safetensors.checkpoint";
+    for (const double after_s : {0.1, 0.6, 2.0, 6.0}) {
+        const CommandResult stopped = convert("5", {.interrupt_after_s = after_s});
+        CAPTURE(after_s, stopped.err);
+        CHECK(stopped.status == 1);
+        CHECK_THAT(stopped.err, Contains("serpent: interrupted") && Contains("the same command") && !Contains("--resume"));
+        if (std::filesystem::exists(model)) CHECK(std::filesystem::exists(checkpoint));
+        if (stopped.err.find("before the training began") != std::string::npos) CHECK(!std::filesystem::exists(model));
+        for (const auto& entry : std::filesystem::directory_iterator(folder / "out"))
+            CHECK_THAT(entry.path().string(), !Contains("signals-"));
+    }
+    CHECK(std::filesystem::exists(checkpoint));
+    const CommandResult over = convert("0.02", {}, {"--force"});
+    CHECK(over.status == 0);
+    CHECK_THAT(over.err, Contains("starting over: --force replaces what there is of"));
+    CHECK_THAT(convert("0.02", {}, {"--force"}).err, Contains("starting over") && !Contains("is there already"));
+    CHECK(std::filesystem::exists(folder / "out/amp.safetensors.signals/mine.txt"));
+}
+
+TEST_CASE("two captures that would become one model are refused by name before anything begins") {
+    const TemporaryFolder folder;
+    std::filesystem::create_directory(folder / "in");
+    std::filesystem::copy(captures + "linear.nam", folder / "in/amp.nam");
+    std::filesystem::copy(captures + "lstm.nam", folder / "in/amp.json");
+    const CommandResult result = run_command({"convert", folder / "in", "-o", folder / "out"}, {.interrupt_after_s = 5.0});
+    CHECK(result.status == 1);
+    CHECK_THAT(result.err, Contains("amp.json and ") && Contains("amp.nam would both become ") && Contains("rename one of them"));
+    CHECK(!std::filesystem::exists(folder / "out"));
 }

@@ -148,3 +148,37 @@ TEST_CASE("what is not finite counts as silence, and a capture that overflows co
     const auto end_of = [](const Planar& signal) { return std::vector<float>(signal[0].end() - 500, signal[0].end()); };
     CHECK(end_of(after) == end_of(expected));
 }
+
+TEST_CASE("a capture that overflows again and again is silent until it has earned its next refill, a large one until reset()") {
+    const auto loud_capture = [](int dilation) {
+        json file = NamWriter(6).wavenet({layer_array(1, 1, 2, {dilation}, {{"head_size", 1}, {"kernel_size", 2}, {"activation", "ReLU"}})});
+        for (json& weight : file["weights"]) weight = 0.5;
+        file["weights"].back() = 1e30;  // the scale of the head
+        return nam_model(file);
+    };
+    const Planar quiet(1, std::vector<float>(64, 0.5f)), loud(1, std::vector<float>(64, 1e10f)), zeros(1, std::vector<float>(64, 0.0f));
+    const Planar long_quiet(1, std::vector<float>(3000, 0.5f));
+    {
+        Stream stream(loud_capture(1 << 14));  // 65,536 floats: a refill in 1024 samples
+        const Planar first = play_blocks(stream, quiet, {64});
+        CHECK(first != zeros);
+        CHECK(play_blocks(stream, loud, {64}) == zeros);
+        CHECK(play_blocks(stream, quiet, {64}) == first);  // one for free
+        CHECK(play_blocks(stream, loud, {64}) == zeros);
+        CHECK(play_blocks(stream, quiet, {64}) == zeros);
+        CHECK(stream.state().conv == Stream(loud_capture(1 << 14)).state().conv);
+        const Planar later = play_blocks(stream, long_quiet, {64});
+        CHECK(later[0].front() == 0.0f);
+        CHECK(later[0].back() == first[0].back());
+        stream.reset();
+        CHECK(play_blocks(stream, quiet, {64}) == first);
+    }
+    Stream stream(loud_capture(1 << 19));  // two million floats
+    const Planar first = play_blocks(stream, quiet, {64});
+    CHECK(first != zeros);
+    CHECK(play_blocks(stream, loud, {64}) == zeros);
+    const Planar silence = play_blocks(stream, long_quiet, {64});
+    CHECK(std::all_of(silence[0].begin(), silence[0].end(), [](float y) { return y == 0.0f; }));
+    stream.reset();
+    CHECK(play_blocks(stream, quiet, {64}) == first);
+}

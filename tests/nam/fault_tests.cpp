@@ -139,6 +139,57 @@ TEST_CASE("faults of the other architectures are refused by name") {
     }
 }
 
+TEST_CASE("what a file costs is counted over all its networks, as the engine lays them out") {
+    NamWriter w(12);
+    const json each{{"active", true}, {"groups", 1024}};
+    const json work = {{"kernel_size", 4}, {"head_size", 1}, {"groups_input", 1024}, {"layer1x1", each}};  // of few weights: 15.7 million
+    const json busy = w.wavenet({layer_array(1, 1, 1024, {1, 1, 1}, work)});
+    const json memory = {{"kernel_size", 2}, {"head_size", 1}};
+    const auto reaching = [&](int layers) { return w.wavenet({layer_array(1, 1, 1, std::vector<int>(static_cast<std::size_t>(layers), 1 << 20), memory)}); };
+    const json long_one = reaching(2);
+    json recurrent = w.lstm(1, 512);
+    recurrent["weights"] = std::vector<int>(recurrent["weights"].size(), 0);
+    const auto on = [](json file, const json& condition) {
+        file["config"]["condition_dsp"] = condition;
+        return file;
+    };
+    for (const json& alone : {busy, long_one, recurrent}) CHECK(message_of(alone.dump()) == "accepted");
+    const char* work_says = "multiplications for each sample";
+    const char* memory_says = "reach back further than Serpent has memory for";
+    CHECK_THAT(message_of(on(busy, busy).dump()), Catch::Contains(work_says));
+    CHECK_THAT(message_of(on(busy, recurrent).dump()), Catch::Contains(work_says));
+    CHECK_THAT(message_of(NamWriter::container({{0.5, busy}, {1.0, busy}}).dump()), Catch::Contains(work_says));
+    CHECK_THAT(message_of(on(long_one, long_one).dump()), Catch::Contains(memory_says));
+    CHECK_THAT(message_of(reaching(5).dump()), Catch::Contains(memory_says));  // of one channel, padded to four
+}
+
+TEST_CASE("a sample rate is that of the network, else of what is around it, else of its condition, and all agree") {
+    NamWriter w(13);
+    const auto with_rate = [](json file, const json& rate) {
+        file["sample_rate"] = rate;
+        return file;
+    };
+    const json part = with_rate(w.lstm(1, 2), nullptr);
+    json conditioned = with_rate(w.wavenet({layer_array(1, 1, 2, {1}, {{"kernel_size", 1}, {"head_size", 1}})}), nullptr);
+    conditioned["config"]["condition_dsp"] = with_rate(w.lstm(1, 2), 44100);
+    const auto rate_of = [](const json& file) { return nam_model(file)->config.sample_rate; };
+    const auto two = [&](const json& rate, const json& a, const json& b) {
+        return with_rate(NamWriter::container({{0.5, a}, {1.0, b}}), rate);
+    };
+    CHECK(rate_of(two(96000, part, part)) == 96000);
+    CHECK(nam_at_size(*nam_model(two(96000, part, part)), 0.0).config.sample_rate == 96000);
+    CHECK(nam_model(two(96000, part, part))->nam->has_rate);
+    CHECK(rate_of(conditioned) == 44100);
+    CHECK(rate_of(two(nullptr, part, with_rate(part, 44100))) == 44100);
+    CHECK(nam_at_size(*nam_model(two(nullptr, part, with_rate(part, 44100))), 0.0).config.sample_rate == 44100);
+    CHECK(rate_of(two(nullptr, with_rate(part, 44100), part)) == 44100);
+    CHECK(!nam_model(two(nullptr, part, part))->nam->has_rate);
+    for (const json& file : {two(96000, part, with_rate(part, 44100)), two(nullptr, with_rate(part, 48000), with_rate(part, 44100)),
+                             two(96000, part, conditioned), two(nullptr, with_rate(part, 48000), conditioned),
+                             two(nullptr, conditioned, with_rate(part, 48000))})
+        CHECK_THAT(message_of(file.dump()), Catch::Contains("has another sample rate"));
+}
+
 TEST_CASE("texts that are no JSON, or more of it than is reasonable, are refused by name") {
     const std::string text = good().dump();
     const auto with_weights = [](const std::string& list) { return R"({"architecture": "LSTM", "version": "0.5.4", "config": {}, "weights": [)" + list + "]}"; };

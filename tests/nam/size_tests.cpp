@@ -55,3 +55,17 @@ TEST_CASE("a network that can be cut plays its first channels") {
     CHECK(play_blocks(small, in, {64}) == answer);
     CHECK(play_blocks(whole, in, {64}) != answer);
 }
+
+TEST_CASE("a network whose arrays do not fit together when cut is refused, and nothing beyond its weights is read") {
+    const json slim = {{"method", "slice_channels_uniform"}, {"kwargs", {{"allowed_channels", {1, 2}}}}};
+    const json first = layer_array(1, 1, 2, {1}, {{"kernel_size", 1}, {"head", {{"out_channels", 1}, {"kernel_size", 65536}, {"bias", false}}},
+                                                  {"slimmable", slim}});
+    const json second = layer_array(2, 1, 64, {1}, {{"kernel_size", 1}, {"head_size", 1}, {"bottleneck", 1}, {"layer1x1", one_by_one(64, 1)}});
+    const auto model = nam_model(NamWriter(11).wavenet({first, second}));
+    CHECK_THROWS_WITH(nam_at_size(*model, 0.0), Catch::Contains("cannot be made that small; play it at size 1"));
+    CHECK(nam_at_size(*model, 1.0).nam->macs_per_sample == model->nam->macs_per_sample);
+    // The second is not cut, and the head before has as many channels as it.
+    const json narrow = layer_array(2, 1, 1, {1}, {{"kernel_size", 1}, {"head_size", 1}});
+    const json wide_head = layer_array(1, 1, 2, {1}, {{"kernel_size", 1}, {"head_size", 1}, {"slimmable", slim}});
+    CHECK_NOTHROW(nam_at_size(*nam_model(NamWriter(12).wavenet({wide_head, narrow})), 0.0));
+}

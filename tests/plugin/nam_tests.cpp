@@ -109,3 +109,22 @@ TEST_CASE("a faulty capture says what is wrong and leaves what plays", "[nam]") 
     CHECK(ready.session().model(0).problem.contains("kernel_sizes"));
     CHECK(ready.session().model(0).content->title() == "Scream overdrive");
 }
+
+TEST_CASE("a capture too costly to measure is loaded at once, its loudness not known and its tail that of its reach", "[nam]") {
+    // 1024 channels in as many groups: 15 million multiplications a sample, of a few thousand weights.
+    const juce::String each = "{\"active\": true, \"groups\": 1024}";
+    juce::String text = "{\"version\": \"0.7.0\", \"architecture\": \"WaveNet\", \"sample_rate\": 48000, \"config\": {\"layers\": [{\"input_size\": 1, "
+                        "\"condition_size\": 1, \"channels\": 1024, \"dilations\": [1, 1, 1], \"kernel_size\": 4, \"head_size\": 1, "
+                        "\"head_bias\": false, \"activation\": \"Tanh\", \"groups_input\": 1024, \"layer1x1\": " + each + "}]}, \"weights\": [0.001";
+    const int weights = 1024 + 3 * (4 * 1024 + 1024 + 1024 + 1024 + 1024) + 1024 + 1;
+    text << juce::String::repeatedString(",0.001", weights - 1) << "]}";
+    const juce::MemoryBlock bytes(text.toRawUTF8(), text.getNumBytesAsUTF8());
+    const double begin_ms = juce::Time::getMillisecondCounterHiRes();
+    const auto capture = make_capture({"costly", {}, {}, {}}, bytes);
+    CHECK(juce::Time::getMillisecondCounterHiRes() - begin_ms < 20000.0);  // playing two seconds of it takes minutes
+    CHECK_FALSE(capture->loudness_known);
+    CHECK_FALSE(capture->loudness_measured);
+    CHECK(capture->loudness_db == -18.0);
+    CHECK(capture->tail_s == capture->memory_s);
+    CHECK(read_capture(capture_file("kernels"))->loudness_known);
+}

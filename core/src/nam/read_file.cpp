@@ -16,7 +16,8 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::size_t max_dense_weights = std::size_t{1} << 24;  // multiplications for each sample, groups filled up
+constexpr std::size_t max_macs = std::size_t{1} << 24;    // multiplications for each sample
+constexpr std::size_t max_floats = std::size_t{1} << 24;  // of signals and their pasts
 constexpr int newest_minor = 7;
 
 /// Throws Error unless it is from 0.5.0 to 0.7.x.
@@ -77,6 +78,26 @@ std::vector<float> read_slopes(Fields& fields) {
 
 } // namespace
 
+std::size_t Budget::row(int channels) {
+    const auto n = static_cast<std::size_t>(channels);
+    return n <= 4 ? 4 : (n + 7) / 8 * 8;
+}
+
+void Budget::add_macs(std::size_t macs) {
+    macs_ += macs;
+    if (macs_ > max_macs) throw Error("the file takes more than " + std::to_string(max_macs) + " multiplications for each sample");
+}
+
+void Budget::add_floats(std::size_t floats) {
+    floats_ += floats;
+    if (floats_ > max_floats) throw Error("the file's networks are too large, or reach back further than Serpent has memory for");
+}
+
+void Budget::add_signal(int channels, int past) {
+    const std::size_t ring = past > 0 ? static_cast<std::size_t>(past) + kernels::net_block : 0;
+    add_floats((ring + kernels::net_block) * row(channels));
+}
+
 std::vector<float> Weights::take(std::size_t n) {
     if (n > all_.size() - next_)
         throw Error("\"" + where_ + "weights\" has " + std::to_string(all_.size()) + " numbers, but the config calls for more (" +
@@ -96,12 +117,10 @@ void Weights::fill(Conv& conv, bool bias) {
         throw Error("a convolution with a kernel of " + std::to_string(conv.kernel) + " and a dilation of " + std::to_string(conv.dilation) +
                     " reaches back further than " + std::to_string(max_past) + " samples");
     const std::size_t taps = size(conv.in) * size(conv.kernel);
-    past_floats_ += size(static_cast<int>(past)) * size(conv.in);
-    if (past_floats_ > max_past_floats) throw Error("the convolutions together reach back further than Serpent has memory for");
+    budget.add_signal(conv.in, static_cast<int>(past));
+    budget.add_signal(conv.out, 0);
+    budget.add_macs(Budget::row(conv.out) * taps);
     conv.weight = take(size(conv.out) * (taps / size(conv.groups)));
-    dense_ += size(conv.out) * taps;
-    if (dense_ > max_dense_weights)
-        throw Error("the network takes more than " + std::to_string(max_dense_weights) + " multiplications for each sample");
     if (bias) conv.bias = take(size(conv.out));
 }
 
@@ -150,6 +169,8 @@ Lstm read_lstm(Fields config, Weights& weights, Network& network) {
     for (int l = 0; l < layers; ++l) {
         const int in = l == 0 ? network.in_channels : hidden;
         LstmCell& cell = net.cells.emplace_back(LstmCell{.in = in, .hidden = hidden});
+        weights.budget.add_macs(4 * Budget::row(hidden) * (static_cast<std::size_t>(in) + size));
+        weights.budget.add_signal(hidden, 0);
         cell.weight = weights.take(4 * size * (static_cast<std::size_t>(in) + size));
         cell.bias = weights.take(4 * size);
         cell.h = weights.take(size), cell.c = weights.take(size);
@@ -168,6 +189,9 @@ ConvNet read_conv_net(Fields config, Weights& weights, Network& network) {
     network.in_channels = config.whole_or("in_channels", 1, max_channels, 1);
     network.out_channels = config.whole_or("out_channels", 1, max_channels, 1);
     const std::vector<int> dilations = config.wholes("dilations", 1, max_dilation);
+    if (dilations.size() > max_layers)
+        config.refuse("dilations", "has " + std::to_string(dilations.size()) + " entries; Serpent plays at most " +
+                                       std::to_string(max_layers));
     config.require_all_known();
     const auto size = static_cast<std::size_t>(channels);
     int in = network.in_channels;
@@ -203,12 +227,15 @@ Linear read_linear(Fields config, Weights& weights, Network& network) {
     (void)config.has("implementation");  // of the same answer
     config.require_all_known();
     network.in_channels = network.out_channels = 1;  // of any number, each alone
+    weights.budget.add_macs(static_cast<std::size_t>(taps));
+    weights.budget.add_floats(3 * static_cast<std::size_t>(taps));  // of the input, which is moved back now and then, and the filter
     net.taps = weights.take(static_cast<std::size_t>(taps));
     if (bias) net.bias = weights.take_one();
     return net;
 }
 
-std::shared_ptr<const Network> read_network(const json& value, const std::string& where, const Document& document) {
+std::shared_ptr<const Network> read_network(const json& value, const std::string& where, const Document& document, Budget& budget,
+                                            std::optional<double> outer_hz) {
     const std::string prefix = where.empty() ? "" : where + ".";
     if (!value.is_object()) throw Error((where.empty() ? "the file" : "\"" + where + "\"") + " must be an object");
     auto network = std::make_shared<Network>();
@@ -216,9 +243,12 @@ std::shared_ptr<const Network> read_network(const json& value, const std::string
     Fields fields(value, where, network->version);
     network->architecture = fields.text("architecture");
     network->sample_rate_hz = read_rate(value, prefix, network->version);
+    if (network->sample_rate_hz && outer_hz && *network->sample_rate_hz != *outer_hz)
+        throw Error("\"" + where + "\" has another sample rate than the file around it (version " + network->version + ")");
+    if (!network->sample_rate_hz) network->sample_rate_hz = outer_hz;
     const json& list = fields.at("weights");
     if (!list.is_binary()) fields.refuse("weights", "must be a list of numbers");
-    Weights weights(document.weights[list.get_binary().subtype()], prefix);
+    Weights weights(document.weights[list.get_binary().subtype()], prefix, budget);
     const Fields config = fields.object("config");
     if (network->architecture == "WaveNet") network->what = read_wavenet(config, weights, document, *network);
     else if (network->architecture == "LSTM") network->what = read_lstm(config, weights, *network);
@@ -235,25 +265,31 @@ namespace {
 
 std::shared_ptr<const File> read_container(Fields fields, const Document& document) {
     auto file = std::make_shared<File>();
+    Budget budget;
     Fields config = fields.object("config");
     const json& parts = config.at("submodels");
     if (!parts.is_array() || parts.empty()) config.refuse("submodels", "must be a list of networks");
-    const std::optional<double> rate_hz = read_rate(fields.whole_object(), "", fields.version());
+    std::optional<double> known_hz = read_rate(fields.whole_object(), "", fields.version());
     for (std::size_t i = 0; i < parts.size(); ++i) {
         Fields part(parts[i], std::string("config.submodels[").append(std::to_string(i)).append("]"), fields.version());
         const double below = part.number("max_value");
         if (i > 0 && below <= file->choices.back().below) part.refuse("max_value", "must be larger than that before");
-        auto network = read_network(part.at("model"), part.where() + ".model", document);
+        auto network = read_network(part.at("model"), part.where() + ".model", document, budget, known_hz);
         const auto& first = file->choices.empty() ? network : file->choices.front().network;
         if (network->in_channels != first->in_channels || network->out_channels != first->out_channels)
             part.refuse("model", "has other channels than the first");
-        for (const std::optional<double>& other : {rate_hz, first->sample_rate_hz})
-            if (other && network->sample_rate_hz && *other != *network->sample_rate_hz) part.refuse("model", "has another sample rate");
+        known_hz = network->sample_rate_hz;
         part.require_all_known();
         file->choices.push_back({below, std::move(network)});
     }
     if (file->choices.back().below < 1.0) config.refuse("submodels", "must end with a \"max_value\" of 1 or more");
     config.require_all_known();
+    for (File::Choice& choice : file->choices) {  // those before the first that says one
+        if (!known_hz || choice.network->sample_rate_hz) continue;
+        auto network = std::make_shared<Network>(*choice.network);
+        network->sample_rate_hz = known_hz;
+        choice.network = std::move(network);
+    }
     return file;
 }
 
@@ -266,7 +302,8 @@ std::shared_ptr<const File> read_file_of(const Document& document) {
     Fields fields(value, "", version);
     if (fields.text("architecture") == "SlimmableContainer") return read_container(fields, document);
     auto file = std::make_shared<File>();
-    file->choices.push_back({1.0, read_network(value, "", document)});
+    Budget budget;
+    file->choices.push_back({1.0, read_network(value, "", document, budget)});
     return file;
 }
 

@@ -15,14 +15,24 @@ namespace {
 
 std::string item(const Fields& of, const char* key, std::size_t i) { return of.where() + "." + key + "[" + std::to_string(i) + "]"; }
 
-/// One value for each of n layers, from a list of n or one value for all.
-std::vector<json> for_layers(Fields& fields, const char* key, std::size_t n, const json& otherwise) {
-    if (!fields.has(key)) return std::vector<json>(n, otherwise);
+/// One value for each of n layers, from a list of n or one value for all; null where there is none. A value that all share is not
+/// copied: it may be large, and n as well.
+std::vector<const json*> for_layers(Fields& fields, const char* key, std::size_t n) {
+    if (!fields.has(key)) return std::vector<const json*>(n, nullptr);
     const json& value = fields.at(key);
-    if (!value.is_array()) return std::vector<json>(n, value);
+    if (!value.is_array()) return std::vector<const json*>(n, &value);
     if (value.size() != n)
         fields.refuse(key, "has " + std::to_string(value.size()) + " entries for " + std::to_string(n) + " layers");
-    return {value.begin(), value.end()};
+    std::vector<const json*> each;
+    for (const json& one : value) each.push_back(&one);
+    return each;
+}
+
+/// That of layer i, whose slopes are checked before there are more of them.
+Function function_of(Fields& fields, const char* key, std::size_t i, const json& value, int channels) {
+    const Function f = read_function(value, item(fields, key, i), fields.version());
+    check_slopes(f, channels, item(fields, key, i), fields.version());
+    return f;
 }
 
 Gating gating_of(Fields& fields, const json& value) {
@@ -32,17 +42,16 @@ Gating gating_of(Fields& fields, const json& value) {
     fields.refuse("gating_mode", "must be \"none\", \"gated\" or \"blended\"");
 }
 
-void read_gating(Fields& fields, std::vector<Layer>& layers) {
-    const std::size_t n = layers.size();
+void read_gating(Fields& fields, LayerArray& array) {
+    const std::size_t n = array.layers.size();
     const bool named = fields.has("gating_mode"), gated = fields.flag_or("gated", false);
-    const std::vector<json> modes = for_layers(fields, "gating_mode", n, gated ? "gated" : "none");
-    const std::vector<json> seconds = for_layers(fields, "secondary_activation", n, nullptr);
+    const std::vector<const json*> modes = for_layers(fields, "gating_mode", n), seconds = for_layers(fields, "secondary_activation", n);
     for (std::size_t i = 0; i < n; ++i) {
-        Layer& layer = layers[i];
-        layer.gating = gating_of(fields, modes[i]);
+        Layer& layer = array.layers[i];
+        layer.gating = modes[i] ? gating_of(fields, *modes[i]) : gated ? Gating::gated : Gating::none;
         if (layer.gating == Gating::none) continue;
-        const bool given = named && !seconds[i].is_null();
-        layer.g = given ? read_function(seconds[i], item(fields, "secondary_activation", i), fields.version())
+        const bool given = named && seconds[i] && !seconds[i]->is_null();
+        layer.g = given ? function_of(fields, "secondary_activation", i, *seconds[i], array.bottleneck)
                         : Function{.kind = kernels::NetFunctionKind::sigmoid};
     }
 }
@@ -113,19 +122,20 @@ void read_common(Fields& fields, LayerArray& array, int condition_size) {
 void read_layers(Fields& fields, LayerArray& array, int condition_size) {
     const std::vector<int> dilations = fields.wholes("dilations", 1, max_dilation);
     const std::size_t n = dilations.size();
+    if (n > max_layers)
+        fields.refuse("dilations", "has " + std::to_string(n) + " entries; Serpent plays at most " + std::to_string(max_layers));
     array.layers.resize(n);
     read_common(fields, array, condition_size);
     const std::vector<int> sizes = kernels_of(fields, n);
-    const std::vector<json> functions = for_layers(fields, "activation", n, nullptr);
-    read_gating(fields, array.layers);
+    (void)fields.at("activation");  // there must be one
+    const std::vector<const json*> functions = for_layers(fields, "activation", n);
+    read_gating(fields, array);
     for (std::size_t i = 0; i < n; ++i) {
         Layer& layer = array.layers[i];
-        layer.f = read_function(functions[i], item(fields, "activation", i), fields.version());
+        layer.f = function_of(fields, "activation", i, *functions[i], array.bottleneck);
         const int out = layer.gating == Gating::none ? array.bottleneck : 2 * array.bottleneck;
         layer.conv.out = layer.mixin.out = out;
         layer.conv.kernel = sizes[i], layer.conv.dilation = dilations[i];
-        check_slopes(layer.f, array.bottleneck, item(fields, "activation", i), fields.version());
-        check_slopes(layer.g, array.bottleneck, item(fields, "secondary_activation", i), fields.version());
         for (std::size_t place = 0; place < layer.films.size(); ++place) {
             if (!layer.films[place]) continue;
             Film& film = *layer.films[place];
@@ -241,12 +251,13 @@ WaveNet read_wavenet(Fields config, Weights& weights, const Document& document, 
     network.in_channels = config.whole_or("in_channels", 1, max_channels, 1);
     int condition_channels = network.in_channels;
     if (config.has("condition_dsp")) {
-        net.condition = read_network(config.at("condition_dsp"), config.where() + ".condition_dsp", document);
+        net.condition = read_network(config.at("condition_dsp"), config.where() + ".condition_dsp", document, weights.budget);
         if (net.condition->in_channels != network.in_channels)
             config.refuse("condition_dsp", "takes " + std::to_string(net.condition->in_channels) + " channels, not the " +
                                                std::to_string(network.in_channels) + " of the input");
         if (net.condition->sample_rate_hz && network.sample_rate_hz && net.condition->sample_rate_hz != network.sample_rate_hz)
             config.refuse("condition_dsp", "has another sample rate than the network around it");
+        if (!network.sample_rate_hz) network.sample_rate_hz = net.condition->sample_rate_hz;
         condition_channels = net.condition->out_channels;
         network.parameters += net.condition->parameters;
     }

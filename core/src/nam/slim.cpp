@@ -18,8 +18,11 @@ const WaveNet* slimmable(const Network& network) {
     return net && std::any_of(net->arrays.begin(), net->arrays.end(), can) ? net : nullptr;
 }
 
-/// The first `in` and `out` channels.
+constexpr const char* too_small = "this network cannot be made that small; play it at size 1";
+
+/// The first `in` and `out` channels; Error where it has not so many.
 Conv cut(const Conv& conv, int in, int out) {
+    if (in > conv.in || out > conv.out) throw Error(too_small);
     if (conv.groups != 1) throw Error("a network with groups cannot be made smaller; play it at size 1");
     Conv less = conv;
     less.in = in, less.out = out, less.weight.clear();
@@ -50,29 +53,39 @@ int channels_at(const LayerArray& array, double wanted) {
     return array.allowed[static_cast<std::size_t>(std::min(std::floor(wanted * n), n - 1.0))];
 }
 
+/// What array i has when it is cut to `channels`.
+struct Cut {
+    int channels, bottleneck, head_in;
+};
+
+Cut cut_of(const LayerArray& array, int channels) {
+    const Layer& first = array.layers.front();
+    const int bottleneck = first.layer1x1 ? std::max(1, array.bottleneck * channels / array.channels) : channels;
+    return {channels, bottleneck, first.head1x1 ? array.head.in : bottleneck};
+}
+
 std::shared_ptr<const Network> cut(const std::shared_ptr<const Network>& whole, double wanted) {
     const WaveNet* net = slimmable(*whole);
     if (!net) return whole;
-    std::vector<int> channels;
+    std::vector<Cut> cuts;
     bool full = true;
     for (const LayerArray& array : net->arrays) {
-        channels.push_back(channels_at(array, wanted));
-        full = full && channels.back() == array.channels;
+        cuts.push_back(cut_of(array, channels_at(array, wanted)));
+        full = full && cuts.back().channels == array.channels;
     }
     if (full) return whole;
     if (!net->head.empty()) throw Error("a network with a head behind its layers cannot be made smaller; play it at size 1");
+    for (std::size_t i = 1; i < cuts.size(); ++i)  // the head before is cut to as many
+        if (cuts[i].head_in != cuts[i].channels) throw Error(too_small);
     auto less = std::make_shared<Network>(*whole);
     WaveNet& small = std::get<WaveNet>(less->what);
-    for (std::size_t i = 0; i < channels.size(); ++i) {
+    for (std::size_t i = 0; i < cuts.size(); ++i) {
         LayerArray& array = small.arrays[i];
-        const int now = channels[i];
-        const int bottleneck = array.layers.front().layer1x1 ? std::max(1, array.bottleneck * now / array.channels) : now;
-        array.rechannel = cut(array.rechannel, i == 0 ? array.rechannel.in : channels[i - 1], now);
+        const auto [now, bottleneck, head_in] = cuts[i];
+        array.rechannel = cut(array.rechannel, i == 0 ? array.rechannel.in : cuts[i - 1].channels, now);
         for (Layer& layer : array.layers) layer = cut(layer, now, bottleneck);
-        const int head_in = array.layers.front().head1x1 ? array.head.in : bottleneck;
-        array.head = cut(array.head, head_in, i + 1 < channels.size() ? channels[i + 1] : array.head.out);
+        array.head = cut(array.head, head_in, i + 1 < cuts.size() ? cuts[i + 1].channels : array.head.out);
         array.channels = now, array.bottleneck = bottleneck;
-        if (i > 0 && array.head.in != small.arrays[i - 1].head.out) throw Error("this network cannot be made that small; play it at size 1");
     }
     return less;
 }

@@ -10,6 +10,7 @@
 #include <map>
 #include <mutex>
 #include <numbers>
+#include <optional>
 #include <random>
 #include <vector>
 
@@ -24,6 +25,7 @@ constexpr double lowest_audible_hz = 20.0;
 constexpr double tail_step_s = 0.1, longest_tail_s = 30.0;
 constexpr std::size_t tail_quiet_steps = 5;  // so long below tail_share, it is over
 constexpr int tail_loud_steps = 5;
+constexpr double most_work = 137438953472.0;  // 2^37 multiplications, some ten seconds: what plays live at all is far below
 
 SourceFile finished(SourceFile file, juce::MemoryBlock bytes) {
     file.sha256 = sha256_of(bytes);
@@ -60,9 +62,14 @@ Channels play(Stream& stream, const std::vector<float>& in) {
     return out;
 }
 
-/// For models that do not say: of two seconds of noise.
-double measured_loudness_db(const std::shared_ptr<const Model>& model) {
+double work_of(const Model& model, std::size_t samples) {
+    return static_cast<double>(model.macs_per_sample()) * static_cast<double>(samples);
+}
+
+/// For models that do not say: of two seconds of noise. None where playing them would take too long.
+std::optional<double> measured_loudness_db(const std::shared_ptr<const Model>& model) {
     const auto samples = static_cast<std::size_t>(loudness_s * model->config.sample_rate);
+    if (work_of(*model, samples) > most_work) return std::nullopt;
     Stream stream(model);
     stream.prepare(model->config.sample_rate, static_cast<int>(samples));
     double energy = 0.0;
@@ -73,9 +80,13 @@ double measured_loudness_db(const std::shared_ptr<const Model>& model) {
 }
 
 /// Loud noise, then silence. What a model's slowest states do for minutes is a drift that nobody hears: what counts is above 20 Hz.
-double measured_tail_s(const std::shared_ptr<const Model>& model) {
+/// None where it would take too long to find out.
+std::optional<double> measured_tail_s(const std::shared_ptr<const Model>& model) {
     const double rate_hz = model->config.sample_rate;
     const auto samples = static_cast<std::size_t>(tail_step_s * rate_hz);
+    const double work_of_step = work_of(*model, samples);
+    double work = tail_loud_steps * work_of_step;
+    if (work > most_work) return std::nullopt;
     Stream stream(model);
     stream.prepare(rate_hz, static_cast<int>(samples));
     const std::vector<float> loud = noise(samples, tail_level_db), silence(samples, 0.0f);
@@ -97,6 +108,7 @@ double measured_tail_s(const std::shared_ptr<const Model>& model) {
     }
     std::size_t tail = 0, at = 0;
     while (at < tail + tail_quiet_steps * samples && static_cast<double>(at) < longest_tail_s * rate_hz) {
+        if ((work += work_of_step) > most_work) return std::nullopt;
         const Channels out = play(stream, silence);
         for (std::size_t t = 0; t < samples; ++t, ++at)
             if (audible(out, t) > tail_share * peak) tail = at + 1;
@@ -105,7 +117,7 @@ double measured_tail_s(const std::shared_ptr<const Model>& model) {
 }
 
 struct Measured {
-    double loudness_db, tail_s;
+    std::optional<double> loudness_db, tail_s;
 };
 
 /// Once for each file: a slow compressor's tail takes half a minute of sound, and a host that opens a session or chooses a program
@@ -118,7 +130,7 @@ Measured measured(const std::shared_ptr<const Model>& model, const juce::String&
         if (const auto found = known.find(sha256); found != known.end()) return found->second;
     }
     const auto& stated = model->metadata.loudness_db;
-    const Measured fresh{stated ? *stated : measured_loudness_db(model), measured_tail_s(model)};
+    const Measured fresh{stated ? stated : measured_loudness_db(model), measured_tail_s(model)};
     const std::lock_guard lock(mutex);
     return known.insert_or_assign(sha256, fresh).first->second;
 }
@@ -136,10 +148,11 @@ std::shared_ptr<const Capture> make_capture(SourceFile file, juce::MemoryBlock b
         Model::parse({static_cast<const std::byte*>(bytes.getData()), bytes.getSize()}, source));
     capture->file = finished(std::move(file), std::move(bytes));
     const auto [loudness_db, tail_s] = measured(capture->model, capture->file.sha256);
-    capture->loudness_measured = !capture->model->metadata.loudness_db.has_value();
-    capture->loudness_db = std::clamp(loudness_db, -60.0, 20.0);  // one beyond all reason would blow up ears
+    capture->loudness_known = loudness_db.has_value();
+    capture->loudness_measured = loudness_db && !capture->model->metadata.loudness_db;
+    capture->loudness_db = std::clamp(loudness_db.value_or(reference_db), -60.0, 20.0);  // one beyond all reason would blow up ears
     capture->memory_s = memory_s(*capture->model);
-    capture->tail_s = tail_s;
+    capture->tail_s = tail_s.value_or(std::min(capture->memory_s, longest_tail_s));
     return capture;
 }
 

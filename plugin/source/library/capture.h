@@ -13,10 +13,12 @@ namespace serpent::plugin {
 struct Capture {
     SourceFile file;
     std::shared_ptr<const Model> model;
-    double loudness_db = 0.0;         ///< of its output for an input at -18 dBFS rms
+    double loudness_db = 0.0;         ///< of its output for an input at -18 dBFS rms; the same level where it is not known
+    bool loudness_known = true;       ///< not when nobody said it and measuring would take too long
     bool loudness_measured = false;   ///< here, since its metadata does not say
     double memory_s = 0.0;            ///< how long it takes to forget, estimated
-    double tail_s = 0.0;              ///< how long it sounds on when its input falls silent, measured: until 90 dB below what was
+    double tail_s = 0.0;              ///< how long it sounds on when its input falls silent, measured: until 90 dB below what was;
+                                      ///< where that would take too long, memory_s
 
     /// What to show: the name in its metadata, else that of its file.
     juce::String title() const;

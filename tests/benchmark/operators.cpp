@@ -86,7 +86,7 @@ void peak(benchmark::State& state, Isa isa) {
 
 const bool registered = [] {
     for (const Isa isa : available_isas()) {
-        const std::string on = "/" + std::string(isa_name(isa));
+        const std::string on = '/' + std::string(isa_name(isa));
         benchmark::RegisterBenchmark(("linear_8x32" + on).c_str(), linear, isa);
         benchmark::RegisterBenchmark(("rms_norm_8" + on).c_str(), rms_norm, isa);
         benchmark::RegisterBenchmark(("conv_16x4" + on).c_str(), conv, isa);

@@ -61,7 +61,7 @@ struct Effect : Case {
         write_audio(*this / "wet.wav", wet, Subtype::float32);
         command = {"train", name("dry.wav"), name("wet.wav"), "--preset", "nano", "--latency", "0"};
         short_run = R"({"steps": 200, "validate_every": 50, "segment": 64})";
-        long_run = R"({"steps": 1000000, "validate_every": 1000000, "rate": 1e-9, "patience": 1})";
+        long_run = R"({"steps": 1000000, "starts": 1, "validate_every": 1000000, "rate": 1e-9, "patience": 1})";
     }
 };
 
